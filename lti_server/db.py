@@ -1,0 +1,173 @@
+"""The one way to the database: engine, transactions, and the tenant that row-level security reads."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, make_url
+
+from lti_server.errors import ConfigurationError, NotFound
+from lti_server.ids import DistrictId
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = sa.MetaData(naming_convention=NAMING)
+POOL_SIZE = 16
+STATEMENT_TIMEOUT_MS = 30_000
+
+
+class Door(StrEnum):
+    """The kinds of key by which a tenant is found before row-level security knows it (design 2)."""
+
+    DISTRICT = "district"
+    CLIENT = "client"
+    ISSUER = "issuer"
+    DEPLOYMENT = "deployment"
+    SESSION = "session"
+    TICKET = "ticket"
+    TOKEN = "token"  # noqa: S105 - a kind of door
+    INVITATION = "invitation"
+    REGISTRATION = "registration"
+    GRANT = "grant"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Whose a key is: the district, and the row that the key opens."""
+
+    district_id: DistrictId
+    target_id: UUID
+
+
+class Database:
+    """Transactions on one PostgreSQL database, always under the application role.
+
+    The role owns nothing and is subject to row-level security, also where the login is a superuser
+    (design 2, "Roles"). Pools open after the fork: build one per process.
+    """
+
+    def __init__(self, url: str, *, role: str | None, pool_size: int = POOL_SIZE) -> None:
+        options = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+        if role is not None:
+            options += f" -c role={role}"
+        self.url = url
+        self.role = role
+        self.options = options
+        self.engine: Engine = sa.create_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=False,
+            connect_args={"options": options, "prepare_threshold": 3},
+        )
+
+    @contextmanager
+    def tenant(self, district_id: DistrictId) -> Iterator[Connection]:
+        """One transaction that sees and writes one district's rows; committed at the end, else rolled back."""
+        with self.engine.begin() as connection:
+            enter(connection, district_id)
+            yield connection
+
+    @contextmanager
+    def anyone(self) -> Iterator[Connection]:
+        """One transaction with no tenant: it sees no district's rows until it enters one by a door."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def enter(connection: Connection, district_id: DistrictId) -> None:
+    """From here to the end of the transaction, row-level security shows this district alone."""
+    connection.execute(_SET_TENANT, {"district": str(district_id)})
+
+
+def enter_by(connection: Connection, door: Door, key_hash: bytes) -> Found | None:
+    """Look a key up in the directory and enter its district; None for a key that opens nothing."""
+    row = connection.execute(_ENTER_BY, {"kind": door.value, "key": key_hash}).one_or_none()
+    return None if row is None else Found(district_id=row.district_id, target_id=row.target_id)
+
+
+def find_by(connection: Connection, door: Door, key_hash: bytes) -> list[Found]:
+    """Every district that has this key, oldest first, without entering one."""
+    rows = connection.execute(_FIND_BY, {"kind": door.value, "key": key_hash})
+    return [Found(district_id=row.district_id, target_id=row.target_id) for row in rows]
+
+
+def open_door(connection: Connection, door: Door, key_hash: bytes, target_id: UUID, until: Any = None) -> bool:
+    """Put a key of the present district into the directory; False where it is taken (say so generically)."""
+    row = connection.execute(
+        _OPEN_DOOR, {"kind": door.value, "key": key_hash, "target": target_id, "until": until}
+    ).one_or_none()
+    return row is not None
+
+
+def close_door(connection: Connection, door: Door, target_id: UUID) -> None:
+    """Take the keys of one row of the present district out of the directory."""
+    connection.execute(_CLOSE_DOOR, {"kind": door.value, "target": target_id})
+
+
+def entered(connection: Connection, door: Door, key_hash: bytes) -> Found:
+    """`enter_by`, or `NotFound`, the same for absent and for not yours."""
+    found = enter_by(connection, door, key_hash)
+    if found is None:
+        raise NotFound("It may have expired, or the address is not complete.")
+    return found
+
+
+_SET_TENANT = sa.text("SELECT set_config('app.district', :district, true)")
+_ENTER_BY = sa.text("SELECT district_id, target_id FROM directory_enter(:kind, :key)")
+_FIND_BY = sa.text("SELECT district_id, target_id FROM directory_find(:kind, :key)")
+_OPEN_DOOR = sa.text(
+    "INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)"
+    " VALUES (:kind, :key, current_district(), :target, :until)"
+    " ON CONFLICT DO NOTHING RETURNING 1"
+)
+_CLOSE_DOOR = sa.text("SELECT directory_close(:kind, :target)")
+
+
+def sqlalchemy_url(url: str) -> sa.URL:
+    """The psycopg 3 form of a `postgresql://` address."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def connect(url: str, *, role: str | None = None, **options: Any) -> psycopg.Connection[Any]:
+    """A plain connection, outside any pool: for locks that outlive a request, migrations and checks."""
+    settings = "-c timezone=UTC" + (f" -c role={role}" if role else "")
+    return psycopg.connect(url, options=settings, **options)
+
+
+@functools.cache
+def application_role(database: str) -> str:
+    """The NOLOGIN role of one database, as `db upgrade` makes it; PostgreSQL cuts names at 63 bytes."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in database.lower())
+    return f"{safe[:45]}_lti_server_app"
+
+
+def database_name(url: str) -> str:
+    """The database that an address names.
+
+    Raises:
+        ConfigurationError: the address names none.
+    """
+    name = make_url(url).database
+    if not name:
+        raise ConfigurationError(["LTI_SERVER_DATABASE_URL must name a database: postgresql://host/name."])
+    return name
+
+
