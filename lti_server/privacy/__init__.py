@@ -1,0 +1,1 @@
+"""Contracts, gates, grants, keys and the log: what may come in, stay and go out."""

@@ -1,0 +1,77 @@
+"""Tables of the tenant, its contracts and grants, and the log; the reasons stand in the migration."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from lti_server.db import metadata
+
+UTC = sa.DateTime(timezone=True)
+
+instance_key = sa.Table(
+    "instance_key",
+    metadata,
+    sa.Column("purpose", sa.Text, primary_key=True),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+)
+
+district = sa.Table(
+    "district",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("slug", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("country", sa.Text, nullable=False),
+    sa.Column("locale", sa.Text, nullable=False),
+    sa.Column("data_key", sa.LargeBinary, nullable=False),
+    sa.Column("pepper", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+)
+
+contract = sa.Table(
+    "contract",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("family", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("policy_hash", sa.Text, nullable=False),
+    sa.Column("valid_from", sa.Date, nullable=False),
+    sa.Column("valid_to", sa.Date, nullable=False),
+    sa.Column("signed_at", UTC, nullable=False),
+    sa.Column("signed_by", sa.Text, nullable=False),
+    sa.UniqueConstraint("district_id", "version"),
+)
+
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False, index=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("ended_at", UTC),
+)
+
+log_entry = sa.Table(
+    "log_entry",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("district_id", sa.Uuid, nullable=False),
+    sa.Column("at", UTC, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("object_id", sa.Uuid),
+    sa.Column("elements", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("leaf_hash", sa.LargeBinary, nullable=False),
+    sa.Index("ix_log_entry_district_id_at", "district_id", "at"),
+)

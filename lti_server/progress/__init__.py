@@ -1,0 +1,1 @@
+"""Attempts, summaries, and the grades that go back."""

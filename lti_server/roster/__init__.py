@@ -1,0 +1,1 @@
+"""Sections, memberships and their sources."""
