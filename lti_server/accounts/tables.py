@@ -1,0 +1,83 @@
+"""Tables of people, their fields and identities, and invitations; the reasons stand in the migration."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from lti_server.db import metadata
+
+UTC = sa.DateTime(timezone=True)
+
+person = sa.Table(
+    "person",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("wrapped_key", sa.LargeBinary),
+    sa.Column("key_destroyed_at", UTC),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Index("ix_person_district_id", "district_id"),
+)
+
+person_field = sa.Table(
+    "person_field",
+    metadata,
+    sa.Column("district_id", sa.Uuid, nullable=False),
+    sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False),
+    sa.Column("ciphertext", sa.LargeBinary),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    sa.Column("lookup", sa.LargeBinary),
+    sa.Column("run_id", sa.Uuid),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("collected_at", UTC, nullable=False),
+    sa.PrimaryKeyConstraint("person_id", "field", "grant_id"),
+    sa.Index(
+        "ix_person_field_lookup",
+        "district_id",
+        "field",
+        "lookup",
+        postgresql_where=sa.text("lookup IS NOT NULL"),
+    ),
+)
+
+identity = sa.Table(
+    "identity",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("client_id", sa.Text, nullable=False),
+    sa.Column("subject_hash", sa.LargeBinary, nullable=False),
+    sa.Column("subject", sa.LargeBinary),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("ended_at", UTC),
+    sa.Index(
+        "identity_is_one_person",
+        "district_id",
+        "issuer",
+        "client_id",
+        "subject_hash",
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+    sa.Index("ix_identity_person_id", "person_id"),
+)
+
+invitation = sa.Table(
+    "invitation",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.Uuid),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("token_hash", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False),
+    sa.Column("used_at", UTC),
+    sa.UniqueConstraint("token_hash", name="uq_invitation_token_hash"),
+)

@@ -1,0 +1,115 @@
+"""Tables of platforms, their keys, and resource links; the reasons stand in the migration."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from lti_server.db import metadata
+
+UTC = sa.DateTime(timezone=True)
+
+registration = sa.Table(
+    "registration",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("client_id", sa.Text, nullable=False),
+    sa.Column("auth_login_url", sa.Text, nullable=False),
+    sa.Column("auth_token_url", sa.Text, nullable=False),
+    sa.Column("jwks_url", sa.Text, nullable=False),
+    sa.Column("token_audience", sa.Text),
+    sa.Column("shared_id", sa.Boolean, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("removed_at", UTC),
+    sa.Index(
+        "registration_is_live_once",
+        "district_id",
+        "issuer",
+        "client_id",
+        unique=True,
+        postgresql_where=sa.text("removed_at IS NULL"),
+    ),
+)
+
+deployment = sa.Table(
+    "deployment",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("registration_id", sa.ForeignKey("registration.id"), nullable=False),
+    sa.Column("deployment_id", sa.Text, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.UniqueConstraint(
+        "registration_id", "deployment_id", name="uq_deployment_registration_id_deployment_id"
+    ),
+)
+
+platform_keys = sa.Table(
+    "platform_keys",
+    metadata,
+    sa.Column("registration_id", sa.ForeignKey("registration.id"), primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("jwks", pg.JSONB, nullable=False),
+    sa.Column("fetched_at", UTC),
+    sa.Column("unknown_kid_fetch_at", UTC),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("retry_at", UTC),
+)
+
+spent_nonce = sa.Table(
+    "spent_nonce",
+    metadata,
+    sa.Column("district_id", sa.Uuid, nullable=False),
+    sa.Column("nonce_hash", sa.LargeBinary, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False),
+    sa.PrimaryKeyConstraint("district_id", "nonce_hash"),
+    sa.Index("ix_spent_nonce_expires_at", "expires_at"),
+)
+
+service_token = sa.Table(
+    "service_token",
+    metadata,
+    sa.Column("registration_id", sa.ForeignKey("registration.id"), nullable=False),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False),
+    sa.PrimaryKeyConstraint("registration_id", "scopes"),
+)
+
+tool_key = sa.Table(
+    "tool_key",
+    metadata,
+    sa.Column("kid", sa.Text, primary_key=True),
+    sa.Column("public_jwk", pg.JSONB, nullable=False),
+    sa.Column("wrapped_private", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("signs_from", UTC, nullable=False),
+    sa.Column("retired_at", UTC),
+)
+
+resource_link = sa.Table(
+    "resource_link",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False),
+    sa.Column("deployment_row_id", sa.ForeignKey("deployment.id"), nullable=False),
+    sa.Column("resource_link_id", sa.Text, nullable=False),
+    sa.Column("section_id", sa.ForeignKey("section.id")),
+    sa.Column("lesson_id", sa.Text, nullable=False),
+    sa.Column("activity_id", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("title", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("lineitems_url", sa.Text),
+    sa.Column("lineitem_url", sa.Text),
+    sa.Column("ags_scopes", pg.ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.UniqueConstraint(
+        "deployment_row_id", "resource_link_id", name="uq_resource_link_deployment_row_id_resource_link_id"
+    ),
+)
