@@ -169,5 +169,3 @@ def database_name(url: str) -> str:
     if not name:
         raise ConfigurationError(["LTI_SERVER_DATABASE_URL must name a database: postgresql://host/name."])
     return name
-
-

@@ -16,9 +16,7 @@ class LtiServerError(Exception):
     slug: ClassVar[str] = "error"
     title: ClassVar[str] = "Something went wrong"
 
-    def __init__(
-        self, detail: str = "", *, public: Mapping[str, object] | None = None, internal: str = ""
-    ) -> None:
+    def __init__(self, detail: str = "", *, public: Mapping[str, object] | None = None, internal: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
         self.public: Mapping[str, object] = dict(public or {})

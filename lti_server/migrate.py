@@ -78,9 +78,7 @@ def _make_role(connection: sa.Connection, role: str, runtime_user: str | None) -
                 )
             )
         for member in members:
-            raw.execute(
-                sql.SQL("GRANT {} TO {}{}").format(sql.Identifier(role), sql.Identifier(str(member)), options)
-            )
+            raw.execute(sql.SQL("GRANT {} TO {}{}").format(sql.Identifier(role), sql.Identifier(str(member)), options))
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigurationError(
             [

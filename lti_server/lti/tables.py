@@ -42,9 +42,7 @@ deployment = sa.Table(
     sa.Column("registration_id", sa.ForeignKey("registration.id"), nullable=False),
     sa.Column("deployment_id", sa.Text, nullable=False),
     sa.Column("created_at", UTC, nullable=False),
-    sa.UniqueConstraint(
-        "registration_id", "deployment_id", name="uq_deployment_registration_id_deployment_id"
-    ),
+    sa.UniqueConstraint("registration_id", "deployment_id", name="uq_deployment_registration_id_deployment_id"),
 )
 
 platform_keys = sa.Table(

@@ -113,9 +113,7 @@ class Sealer:
 
     def open_bytes(self, table: str, column: str, row: object, sealed: bytes) -> bytes:
         """Raises `cryptography.exceptions.InvalidTag` for a ciphertext of another place or key."""
-        return AESGCM(self._key).decrypt(
-            sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._place(table, column, row)
-        )
+        return AESGCM(self._key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._place(table, column, row))
 
     def _place(self, table: str, column: str, row: object) -> bytes:
         return f"{self.district_id}|{table}|{column}|{row}".encode()
@@ -170,6 +168,4 @@ def opened(ring: KeyRing, district_id: DistrictId, data_key: bytes, pepper: byte
 @functools.lru_cache(maxsize=1024)
 def _opened(ring: KeyRing, district_id: DistrictId, data_key: bytes, pepper: bytes) -> DistrictKeys:
     place = district_id.bytes
-    return DistrictKeys(
-        district_id, ring.unwrap("data_key", place, data_key), ring.unwrap("pepper", place, pepper)
-    )
+    return DistrictKeys(district_id, ring.unwrap("data_key", place, data_key), ring.unwrap("pepper", place, pepper))

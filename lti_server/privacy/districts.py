@@ -89,9 +89,7 @@ def create(
             data_key=data_key, pepper=pepper, created_at=now,
         )
     )  # fmt: skip
-    return District(
-        id=district_id, slug=slug, name=name, timezone=timezone, country=country, locale=locale, keys=keys
-    )
+    return District(id=district_id, slug=slug, name=name, timezone=timezone, country=country, locale=locale, keys=keys)
 
 
 def _faults(slug: str, name: str, timezone: str, country: str, locale: str) -> list[tuple[str, str]]:

@@ -39,7 +39,16 @@ def entry(
     sealed = salt.bytes + keys.seal("log_entry", "payload", salt, json.dumps(payload or {}, sort_keys=True))
     leaf = hashlib.sha256(
         json.dumps(
-            [str(keys.district_id), at.isoformat(), actor, act, decision, purpose, str(object_id), list(elements)]
+            [
+                str(keys.district_id),
+                at.isoformat(),
+                actor,
+                act,
+                decision,
+                purpose,
+                str(object_id),
+                list(elements),
+            ]
         ).encode()
         + sealed
     ).digest()

@@ -59,9 +59,7 @@ grade_column = sa.Table(
     sa.Column("activity_id", sa.Text, nullable=False),
     sa.Column("line_item_url", sa.Text),
     sa.Column("created_at", UTC, nullable=False),
-    sa.UniqueConstraint(
-        "resource_link_id", "activity_id", name="uq_grade_column_resource_link_id_activity_id"
-    ),
+    sa.UniqueConstraint("resource_link_id", "activity_id", name="uq_grade_column_resource_link_id_activity_id"),
 )
 
 grade_delivery = sa.Table(
@@ -84,7 +82,5 @@ grade_delivery = sa.Table(
     sa.Column("queued_at", UTC, nullable=False),
     sa.Column("settled_at", UTC),
     sa.UniqueConstraint("column_id", "person_id", name="uq_grade_delivery_column_id_person_id"),
-    sa.Index(
-        "ix_grade_delivery_queued", "district_id", "score_at", postgresql_where=sa.text("state = 'queued'")
-    ),
+    sa.Index("ix_grade_delivery_queued", "district_id", "score_at", postgresql_where=sa.text("state = 'queued'")),
 )

@@ -23,9 +23,7 @@ section = sa.Table(
     sa.Column("memberships_url", sa.Text),
     sa.Column("created_at", UTC, nullable=False),
     sa.Column("archived_at", UTC),
-    sa.UniqueConstraint(
-        "grant_id", "source_scope", "source_id", name="uq_section_grant_id_source_scope_source_id"
-    ),
+    sa.UniqueConstraint("grant_id", "source_scope", "source_id", name="uq_section_grant_id_source_scope_source_id"),
     sa.Index("ix_section_district_id", "district_id"),
 )
 
