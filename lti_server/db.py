@@ -25,6 +25,28 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 metadata = sa.MetaData(naming_convention=NAMING)
+
+directory = sa.Table(
+    "directory",
+    metadata,
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("key_hash", sa.LargeBinary, nullable=False),
+    sa.Column("district_id", sa.Uuid, nullable=False),
+    sa.Column("target_id", sa.Uuid, nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True)),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.PrimaryKeyConstraint("kind", "key_hash", "district_id", "target_id"),
+    sa.Index(
+        "directory_opens_one",
+        "kind",
+        "key_hash",
+        unique=True,
+        postgresql_where=sa.text("kind NOT IN ('client', 'issuer')"),
+    ),
+    sa.Index("ix_directory_target_id", "target_id"),
+    sa.Index("ix_directory_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
+)
+
 POOL_SIZE = 16
 STATEMENT_TIMEOUT_MS = 30_000
 

@@ -20,7 +20,7 @@ CREATE TABLE directory (
   target_id uuid NOT NULL,
   expires_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  CONSTRAINT pk_directory PRIMARY KEY (kind, key_hash, district_id)
+  CONSTRAINT pk_directory PRIMARY KEY (kind, key_hash, district_id, target_id)
 );
 -- A client or an issuer may serve several districts (Canvas, Blackboard); everything else opens one row.
 CREATE UNIQUE INDEX directory_opens_one ON directory (kind, key_hash) WHERE kind NOT IN ('client', 'issuer');

@@ -1,0 +1,46 @@
+"""People as the rules see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lti_server.ids import IdentityId, PersonId
+
+
+class Kind(StrEnum):
+    """Which schedule governs a person's fields. Unknown is a pupil: the stricter one."""
+
+    PUPIL = "pupil"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Who somebody is at an issuer: the key of an identity within a district."""
+
+    provider: str
+    issuer: str
+    client_id: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldValue:
+    """A field that passed the collect gate. `hash_only`: the value itself may not be kept (A-08), its lookup may."""
+
+    name: str
+    value: str
+    hash_only: bool = False
+    findable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A person found by an identity. `fingerprints`: field name to HMAC, of one grant."""
+
+    person_id: PersonId
+    identity_id: IdentityId
+    kind: Kind
+    wrapped_key: bytes | None
+    fingerprints: dict[str, bytes]

@@ -1,0 +1,212 @@
+"""People, identities and fields at rest. Every function runs on the caller's transaction, within its tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts.model import FieldValue, Kind, Known, Subject
+from lti_server.accounts.tables import identity, person, person_field
+from lti_server.errors import NotFound
+from lti_server.ids import GrantId, IdentityId, PersonId, RunId, new_id
+from lti_server.privacy.crypto import DistrictKeys, PersonKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where something was learnt (law 11): the grant at an epoch, and the run if there was one."""
+
+    grant_id: GrantId
+    epoch: int
+    run_id: RunId | None
+    at: datetime
+
+
+def subject_hash(keys: DistrictKeys, subject: Subject) -> bytes:
+    """The key of an identity: keyed, so that a dump names nobody at the issuer."""
+    return keys.lookup("identity", f"{subject.issuer}\n{subject.client_id}\n{subject.subject}")
+
+
+def lock_subject(connection: Connection, hashed: bytes) -> None:
+    """Serialise the making of one identity: two first launches at once make one person."""
+    key = int.from_bytes(hashed[:8], "big", signed=True)
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def find(connection: Connection, hashed: Sequence[bytes], grant_id: GrantId) -> dict[bytes, Known]:
+    """People by the hash of a live identity."""
+    fingerprints = (
+        sa.select(sa.func.jsonb_object_agg(person_field.c.field, sa.func.encode(person_field.c.fingerprint, "hex")))
+        .where(person_field.c.person_id == person.c.id, person_field.c.grant_id == grant_id)
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        sa.select(
+            identity.c.subject_hash, identity.c.id, person.c.id.label("person_id"), person.c.kind,
+            person.c.wrapped_key, fingerprints.label("fingerprints"),
+        )
+        .join(person, person.c.id == identity.c.person_id)
+        .where(identity.c.subject_hash.in_(hashed), identity.c.ended_at.is_(None))
+    )  # fmt: skip
+    return {
+        bytes(row.subject_hash): Known(
+            person_id=PersonId(row.person_id),
+            identity_id=IdentityId(row.id),
+            kind=Kind(row.kind),
+            wrapped_key=None if row.wrapped_key is None else bytes(row.wrapped_key),
+            fingerprints=hex_fingerprints(row.fingerprints),
+        )
+        for row in rows
+    }
+
+
+def hex_fingerprints(found: Mapping[str, str] | None) -> dict[str, bytes]:
+    """Fingerprints as PostgreSQL aggregates them, as bytes."""
+    return {name: bytes.fromhex(value) for name, value in (found or {}).items()}
+
+
+def create(
+    connection: Connection,
+    keys: DistrictKeys,
+    subject: Subject,
+    *,
+    kind: Kind,
+    source: Source,
+    keep_subject: bool,
+) -> Known:
+    """A new person with a key of their own, and the identity by which they came.
+
+    `keep_subject`: the contract has `student_identifiers.app_assigned_id` (or the educator's identifier); without it
+    the subject is kept as a keyed hash alone, and no grade can go back (design 6.4).
+    """
+    person_id, identity_id = PersonId(new_id()), IdentityId(new_id())
+    key, wrapped = keys.new_person_key(person_id)
+    connection.execute(
+        person.insert().values(
+            id=person_id, district_id=keys.district_id, kind=kind.value, wrapped_key=wrapped, created_at=source.at
+        )
+    )
+    sealed = key.seal("identity", "subject", identity_id, subject.subject) if keep_subject else None
+    connection.execute(
+        identity.insert().values(
+            id=identity_id, district_id=keys.district_id, person_id=person_id, grant_id=source.grant_id,
+            provider=subject.provider, issuer=subject.issuer, client_id=subject.client_id,
+            subject_hash=subject_hash(keys, subject), subject=sealed, created_at=source.at,
+        )
+    )  # fmt: skip
+    return Known(person_id=person_id, identity_id=identity_id, kind=kind, wrapped_key=wrapped, fingerprints={})
+
+
+def changed_fields(
+    keys: DistrictKeys, known: Known, grant_id: GrantId, fields: Iterable[FieldValue]
+) -> tuple[list[FieldValue], list[str]]:
+    """What must be written, and the names of what this grant no longer brings; nothing is decrypted."""
+    wanted = {field.name: field for field in fields}
+    changed = [
+        field
+        for field in wanted.values()
+        if known.fingerprints.get(field.name) != fingerprint(keys, known.person_id, grant_id, field)
+    ]
+    return changed, sorted(known.fingerprints.keys() - wanted.keys())
+
+
+def fingerprint(keys: DistrictKeys, person_id: PersonId, grant_id: GrantId, field: FieldValue) -> bytes:
+    """Changes with the value and with what may be kept of it; bound to its row."""
+    return keys.fingerprint(f"{person_id}|{grant_id}", f"{field.name}|{field.hash_only}", field.value)
+
+
+def write_fields(
+    connection: Connection,
+    keys: DistrictKeys,
+    known: Known,
+    source: Source,
+    changed: Sequence[FieldValue],
+    gone: Sequence[str],
+) -> None:
+    """Keep fields under the person's key with their provenance; drop those that the source no longer brings.
+
+    Raises:
+        NotFound: the person was erased; the key is never minted again.
+    """
+    if changed:
+        if known.wrapped_key is None:
+            raise NotFound("This account was erased.")
+        key = keys.person_key(known.person_id, known.wrapped_key)
+        rows = [_field_row(keys, key, known, source, field) for field in changed]
+        insert = pg.insert(person_field)
+        names = ("ciphertext", "fingerprint", "lookup", "run_id", "epoch", "collected_at")
+        connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=["person_id", "field", "grant_id"], set_={name: insert.excluded[name] for name in names}
+            ),
+            rows,
+        )
+    if gone:
+        connection.execute(
+            person_field.delete().where(
+                person_field.c.person_id == known.person_id,
+                person_field.c.grant_id == source.grant_id,
+                person_field.c.field.in_(gone),
+            )
+        )
+
+
+def _field_row(
+    keys: DistrictKeys, key: PersonKey, known: Known, source: Source, field: FieldValue
+) -> dict[str, object]:
+    place = f"{known.person_id}|{field.name}|{source.grant_id}"
+    return {
+        "district_id": keys.district_id,
+        "person_id": known.person_id,
+        "field": field.name,
+        "grant_id": source.grant_id,
+        "ciphertext": None if field.hash_only else key.seal("person_field", "ciphertext", place, field.value),
+        "fingerprint": fingerprint(keys, known.person_id, source.grant_id, field),
+        "lookup": keys.lookup(field.name, field.value) if field.findable else None,
+        "run_id": source.run_id,
+        "epoch": source.epoch,
+        "collected_at": source.at,
+    }
+
+
+def fields_of(connection: Connection, keys: DistrictKeys, people: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
+    """Plain fields of people, newest source first; a field kept as a hash alone is absent.
+
+    Reads names, ids and e-mails: call it for a declared purpose alone, and show no more than the reader may see.
+    """
+    rows = connection.execute(
+        sa.select(
+            person.c.id, person.c.wrapped_key, person_field.c.field, person_field.c.grant_id, person_field.c.ciphertext
+        )
+        .join(person_field, person_field.c.person_id == person.c.id)
+        .where(person.c.id.in_(people), person_field.c.ciphertext.is_not(None), person.c.wrapped_key.is_not(None))
+        .order_by(person_field.c.collected_at.desc())
+    )
+    found: dict[UUID, dict[str, str]] = {}
+    opened: dict[UUID, PersonKey] = {}
+    for row in rows:
+        key = opened.setdefault(row.id, keys.person_key(PersonId(row.id), bytes(row.wrapped_key)))
+        place = f"{row.id}|{row.field}|{row.grant_id}"
+        fields = found.setdefault(row.id, {})
+        if row.field not in fields:
+            fields[row.field] = key.open("person_field", "ciphertext", place, bytes(row.ciphertext))
+    return found
+
+
+def subject_of(connection: Connection, keys: DistrictKeys, identity_id: IdentityId) -> str | None:
+    """The subject at the issuer, where the contract let it be kept: the address of a grade."""
+    row = connection.execute(
+        sa.select(identity.c.subject, person.c.id, person.c.wrapped_key)
+        .join(person, person.c.id == identity.c.person_id)
+        .where(identity.c.id == identity_id, identity.c.ended_at.is_(None))
+    ).one_or_none()
+    if row is None or row.subject is None or row.wrapped_key is None:
+        return None
+    key = keys.person_key(PersonId(row.id), bytes(row.wrapped_key))
+    return key.open("identity", "subject", identity_id, bytes(row.subject))

@@ -1,0 +1,282 @@
+"""Platforms of a district: registering, listing and removing an LMS, and finding one at login."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.db import Database, Door, Found, close_door, enter, enter_by, find_by, open_door
+from lti_server.errors import Conflict, InvalidInput, LaunchRejected, NotFound
+from lti_server.ids import Clock, DistrictId, GrantId, RegistrationId, new_id
+from lti_server.lti.tables import deployment, platform_keys, registration
+from lti_server.privacy.doors import DoorKeys
+from lti_server.privacy.tables import grants
+
+LONGEST_ID = 255
+UrlCheck = Callable[[str], None]
+"""Raises `ValueError` with a sentence where an address may not be called (the outbound guard)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """An LMS as its administrator describes it. `token_audience` where it differs from the token URL (D2L)."""
+
+    issuer: str
+    client_id: str
+    auth_login_url: str
+    auth_token_url: str
+    jwks_url: str
+    token_audience: str | None
+    shared_id: bool
+    deployment_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A platform with its ids here."""
+
+    id: RegistrationId
+    district_id: DistrictId
+    grant_id: GrantId
+    platform: Platform
+
+
+class Registrations:
+    """Use cases on platforms. One transaction each."""
+
+    def __init__(self, database: Database, doors: DoorKeys, clock: Clock, check_url: UrlCheck) -> None:
+        self._database = database
+        self._doors = doors
+        self._clock = clock
+        self._check_url = check_url
+
+    def add(self, district_id: DistrictId, platform: Platform) -> Registered:
+        """Register a platform with its deployments, and give it a grant of epoch 1.
+
+        A second call for the same issuer and client adds the deployments that are not there yet.
+
+        Raises:
+            InvalidInput: every field that is not as it must be.
+            Conflict: a deployment belongs elsewhere, or the issuer and client are known with other addresses.
+        """
+        faults = self._faults(platform)
+        if faults:
+            raise InvalidInput.listing("The platform was not registered.", faults)
+        now = self._clock.now()
+        with self._database.anyone() as connection:
+            self._agree_with_first(connection, platform)
+            enter(connection, district_id)
+            found = _live(connection, platform.issuer, platform.client_id)
+            if found is None:
+                found = self._insert(connection, district_id, platform, now)
+            for deployment_id in platform.deployment_ids:
+                self._add_deployment(connection, found, deployment_id, now)
+            return _read(connection, found.id)
+
+    def every(self, district_id: DistrictId) -> list[Registered]:
+        """Live platforms of a district, oldest first."""
+        with self._database.tenant(district_id) as connection:
+            ids = connection.execute(
+                sa.select(registration.c.id)
+                .where(registration.c.removed_at.is_(None))
+                .order_by(registration.c.created_at, registration.c.id)
+            ).scalars()
+            return [_read(connection, RegistrationId(found)) for found in ids]
+
+    def remove(self, registration_id: RegistrationId) -> Registered:
+        """Take a platform away: its grant is revoked, its sessions end, nothing of it opens any more.
+
+        Raises:
+            NotFound: there is no such live platform.
+        """
+        now = self._clock.now()
+        with self._database.anyone() as connection:
+            if enter_by(connection, Door.REGISTRATION, self._doors.of(Door.REGISTRATION, str(registration_id))) is None:
+                raise NotFound("There is no such platform. `lti-server platform list` shows those there are.")
+            found = _read(connection, registration_id)
+            connection.execute(registration.update().where(registration.c.id == found.id).values(removed_at=now))
+            connection.execute(
+                grants.update()
+                .where(grants.c.id == found.grant_id)
+                .values(state="revoked", epoch=grants.c.epoch + 1, ended_at=now)
+            )
+            connection.execute(
+                sa.text("UPDATE session SET ended_at = :now WHERE grant_id = :grant AND ended_at IS NULL"),
+                {"now": now, "grant": found.grant_id},
+            )
+            connection.execute(sa.text("DELETE FROM service_token WHERE registration_id = :id"), {"id": found.id})
+            self._close_doors(connection, found)
+            return found
+
+    def at_login(self, issuer: str, client_id: str | None, deployment_id: str | None) -> Registered:
+        """The platform that a login initiation names (Security Framework 1.0, 5.1.1.1).
+
+        Raises:
+            LaunchRejected: `unknown-platform`, `unknown-deployment`, `client-id-needed`.
+        """
+        with self._database.anyone() as connection:
+            found = self._find(connection, issuer, client_id, deployment_id)
+            enter(connection, found.district_id)
+            return _read(connection, RegistrationId(found.target_id))
+
+    def _find(self, connection: Connection, issuer: str, client_id: str | None, deployment_id: str | None) -> Found:
+        if client_id is None:
+            door, key = Door.ISSUER, self._doors.of(Door.ISSUER, issuer)
+        else:
+            door, key = Door.CLIENT, self._doors.of(Door.CLIENT, issuer, client_id)
+        rows = find_by(connection, door, key)
+        if not rows:
+            raise LaunchRejected(
+                "unknown-platform",
+                "This LMS is not registered here. Ask your administrator to add it: "
+                "the issuer and the client id in the LMS and here must be the same.",
+            )
+        if client_id is None and len(rows) > 1:
+            raise LaunchRejected(
+                "client-id-needed", "Several schools use this LMS. It must send the client_id; ask your administrator."
+            )
+        if deployment_id is not None and client_id is not None:
+            return self._named_deployment(connection, issuer, client_id, deployment_id)
+        return rows[0]
+
+    def _named_deployment(self, connection: Connection, issuer: str, client_id: str, deployment_id: str) -> Found:
+        rows = find_by(connection, Door.DEPLOYMENT, self._doors.of(Door.DEPLOYMENT, issuer, client_id, deployment_id))
+        if not rows:
+            raise LaunchRejected(
+                "unknown-deployment",
+                "This installation of the tool in the LMS is not known here. Ask your administrator to add its "
+                "deployment id.",
+            )
+        enter(connection, rows[0].district_id)
+        owner = connection.execute(
+            sa.select(deployment.c.registration_id).where(deployment.c.id == rows[0].target_id)
+        ).scalar_one()
+        return Found(district_id=rows[0].district_id, target_id=owner)
+
+    def _agree_with_first(self, connection: Connection, platform: Platform) -> None:
+        """Districts that share a client share its addresses: no district may turn another's login elsewhere."""
+        rows = find_by(connection, Door.CLIENT, self._doors.of(Door.CLIENT, platform.issuer, platform.client_id))
+        for row in rows[:1]:
+            enter(connection, row.district_id)
+            first = _read(connection, RegistrationId(row.target_id)).platform
+            same = (first.auth_login_url, first.auth_token_url, first.jwks_url)
+            if same != (platform.auth_login_url, platform.auth_token_url, platform.jwks_url):
+                raise Conflict(
+                    "This issuer and client id are registered with other addresses. "
+                    "Use the addresses that the LMS publishes, or remove the other registration first."
+                )
+
+    def _insert(self, connection: Connection, district_id: DistrictId, platform: Platform, now: datetime) -> Registered:
+        registration_id, grant_id = RegistrationId(new_id()), GrantId(new_id())
+        connection.execute(
+            grants.insert().values(
+                id=grant_id, district_id=district_id, provider="lti", state="active", epoch=1, created_at=now
+            )
+        )
+        connection.execute(
+            registration.insert().values(
+                id=registration_id, district_id=district_id, grant_id=grant_id, issuer=platform.issuer,
+                client_id=platform.client_id, auth_login_url=platform.auth_login_url,
+                auth_token_url=platform.auth_token_url, jwks_url=platform.jwks_url,
+                token_audience=platform.token_audience, shared_id=platform.shared_id, created_at=now,
+            )
+        )  # fmt: skip
+        connection.execute(
+            platform_keys.insert().values(
+                registration_id=registration_id, district_id=district_id, version=0, jwks={"keys": []}, failures=0
+            )
+        )
+        doors = (
+            (Door.CLIENT, (platform.issuer, platform.client_id)),
+            (Door.ISSUER, (platform.issuer, platform.client_id)[:1]),
+            (Door.REGISTRATION, (str(registration_id),)),
+            (Door.GRANT, (str(grant_id),)),
+        )
+        for door, parts in doors:
+            target = grant_id if door is Door.GRANT else registration_id
+            open_door(connection, door, self._doors.of(door, *parts), target)
+        return _read(connection, registration_id)
+
+    def _add_deployment(self, connection: Connection, found: Registered, deployment_id: str, now: datetime) -> None:
+        if deployment_id in found.platform.deployment_ids:
+            return
+        row_id = new_id()
+        key = self._doors.of(Door.DEPLOYMENT, found.platform.issuer, found.platform.client_id, deployment_id)
+        if not open_door(connection, Door.DEPLOYMENT, key, row_id):
+            raise Conflict("One of these deployment ids is in use. Nothing was registered.")
+        connection.execute(
+            deployment.insert().values(
+                id=row_id, district_id=found.district_id, registration_id=found.id,
+                deployment_id=deployment_id, created_at=now,
+            )
+        )  # fmt: skip
+
+    def _close_doors(self, connection: Connection, found: Registered) -> None:
+        rows = connection.execute(sa.select(deployment.c.id).where(deployment.c.registration_id == found.id)).scalars()
+        for row_id in rows:
+            close_door(connection, Door.DEPLOYMENT, row_id)
+        for door in (Door.CLIENT, Door.ISSUER, Door.REGISTRATION):
+            close_door(connection, door, found.id)
+
+    def _faults(self, platform: Platform) -> list[tuple[str, str]]:
+        faults = [
+            (f"/{name}", fault)
+            for name in ("auth_login_url", "auth_token_url", "jwks_url")
+            if (fault := self._url_fault(getattr(platform, name)))
+        ]
+        if not platform.issuer or len(platform.issuer) > LONGEST_ID or urlsplit(platform.issuer).fragment:
+            faults.append(("/issuer", "Give the issuer exactly as the LMS shows it (iss)."))
+        if not platform.client_id or len(platform.client_id) > LONGEST_ID:
+            faults.append(("/client_id", "Give the client id that the LMS shows."))
+        if not platform.deployment_ids:
+            faults.append(("/deployment_id", "Give at least one deployment id."))
+        for deployment_id in platform.deployment_ids:
+            if not 0 < len(deployment_id) <= LONGEST_ID or not deployment_id.isascii():
+                faults.append(("/deployment_id", f"A deployment id has 1 to {LONGEST_ID} ASCII characters."))
+        return faults
+
+    def _url_fault(self, url: str) -> str | None:
+        try:
+            self._check_url(url)
+        except ValueError as error:
+            return str(error)
+        return None
+
+
+def _live(connection: Connection, issuer: str, client_id: str) -> Registered | None:
+    found = connection.execute(
+        sa.select(registration.c.id).where(
+            registration.c.issuer == issuer, registration.c.client_id == client_id, registration.c.removed_at.is_(None)
+        )
+    ).scalar_one_or_none()
+    return None if found is None else _read(connection, RegistrationId(found))
+
+
+def _read(connection: Connection, registration_id: RegistrationId) -> Registered:
+    row = connection.execute(sa.select(registration).where(registration.c.id == registration_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such platform. `lti-server platform list` shows those there are.")
+    ids: Sequence[str] = (
+        connection.execute(
+            sa.select(deployment.c.deployment_id)
+            .where(deployment.c.registration_id == registration_id)
+            .order_by(deployment.c.created_at, deployment.c.deployment_id)
+        )
+        .scalars()
+        .all()
+    )
+    return Registered(
+        id=registration_id,
+        district_id=DistrictId(row.district_id),
+        grant_id=GrantId(row.grant_id),
+        platform=Platform(
+            issuer=row.issuer, client_id=row.client_id, auth_login_url=row.auth_login_url,
+            auth_token_url=row.auth_token_url, jwks_url=row.jwks_url, token_audience=row.token_audience,
+            shared_id=row.shared_id, deployment_ids=tuple(ids),
+        ),
+    )  # fmt: skip
