@@ -10,10 +10,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Final
-
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class PersonRole(StrEnum):
@@ -85,7 +81,7 @@ class SourcePerson(_Hidden):
     gender: str = ""
     ethnicities: tuple[str, ...] = ()
     language: str = ""
-    extra: Mapping[str, str] = field(default=_NOTHING)
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     def present(self) -> dict[str, object]:
         """Every filled field but id and role, by the name that the manifest's `fields` uses."""
@@ -108,7 +104,7 @@ class SourceSection(_Hidden):
     starts_on: date | None = None
     ends_on: date | None = None
     archived: bool = False
-    extra: Mapping[str, str] = field(default=_NOTHING)
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     def present(self) -> dict[str, object]:
         """Every filled field that may need an element; ids, name, dates and state need none."""
