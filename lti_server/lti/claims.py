@@ -1,11 +1,11 @@
-"""What a launch must say, and what it says: pure checks over claims (LTI Core 1.3, 5; IMS Security Framework 1.0, 5.1.3)."""
+"""What a launch must say, and what it says: pure checks (LTI Core 1.3, 5; IMS Security Framework 1.0, 5.1.3)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from pylti1p3.exception import LtiException
 from pylti1p3.message_validators.resource_message import ResourceMessageValidator
@@ -24,7 +24,7 @@ LONGEST_TITLE = 1_000
 LONGEST_URL = 2_000
 MOST_ROLES = 100
 
-# The personal claims that the collect gate decides about (design 6.4); every other claim about the person is unknown to it.
+# The personal claims that the collect gate decides about (design 6.4).
 PERSONAL_CLAIMS = (
     "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "email", "picture", "locale",
     "birthdate", "gender", "phone_number", "address", "zoneinfo", "profile", "website",
@@ -72,7 +72,8 @@ def check_token(claims: UnverifiedClaims, *, issuer: str, client_id: str, nonce:
     """The checks on the token itself. Call it once the signature holds.
 
     Raises:
-        LaunchRejected: `issuer`, `audience`, `authorized-party`, `times-missing`, `expired`, `too-old`, `not-yet-valid`, `nonce`.
+        LaunchRejected: `issuer`, `audience`, `authorized-party`, `times-missing`, `expired`, `too-old`,
+            `not-yet-valid`, `nonce`.
     """
     if claims.get("iss") != issuer:
         raise LaunchRejected("issuer", "The launch names another LMS than the one that it began with.")
@@ -106,15 +107,16 @@ def _check_times(claims: Mapping[str, Any], now: float) -> None:
         raise LaunchRejected("not-yet-valid", "The clock of the LMS is ahead of this server's by more than a minute.")
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def check_message(claims: VerifiedClaims, *, tool_origin: str) -> Launch:
+def check_message(claims: VerifiedClaims, *, client_id: str, tool_origin: str) -> Launch:
     """The checks on the message, and what it says.
 
     Raises:
-        LaunchRejected: `claims-missing` (names them), `version`, `message-type`, `malformed-claim`, `anonymous`, `target-link-uri`.
+        LaunchRejected: `claims-missing` (names them), `version`, `message-type`, `malformed-claim`, `anonymous`,
+            `target-link-uri`.
     """
     _check_present(claims)
     if claims[LTI + "version"] != "1.3.0":
@@ -133,7 +135,7 @@ def check_message(claims: VerifiedClaims, *, tool_origin: str) -> Launch:
         raise LaunchRejected("target-link-uri", "The link in the course leads to another site than this tool.")
     return Launch(
         issuer=claims["iss"],
-        client_id="",
+        client_id=client_id,
         deployment_id=_id(claims, LTI + "deployment_id"),
         subject=subject,
         roles=roles,

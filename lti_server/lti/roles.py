@@ -1,4 +1,4 @@
-"""Which role a launch or a member has here: one table, the context's role over the institution's (LTI Core 1.3, A.2)."""
+"""Which role somebody has: one table, the context's role over the institution's (LTI Core 1.3, A.2)."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ _SUB_ROLES = {
     ("Mentor", "LearningCoordinator"): Role.OBSERVER,
 }
 
-# An institution's role says who somebody is, not what they are in this course. It grants no teaching; a Student or Learner
-# of the institution is a pupil wherever the context says nothing.
+# An institution's role says who somebody is, not what they are in this course. It grants no teaching; a Student or
+# Learner of the institution is a pupil wherever the context says nothing.
 _INSTITUTION_ROLES = {"Student": Role.PUPIL, "Learner": Role.PUPIL, "Mentor": Role.OBSERVER}
 
 
 def role_of(roles: Iterable[str]) -> Role:
     """The one role that a list of role URIs or short names gives.
 
-    Takes full URIs, sub-roles (`membership/Instructor#TeachingAssistant`), short context names (deprecated, still sent by
-    Moodle's membership list) and LTI 1.1 URNs.
+    Takes full URIs, sub-roles (`membership/Instructor#TeachingAssistant`), short context names (deprecated, still
+    sent by Moodle's membership list) and LTI 1.1 URNs.
     """
     context: Role | None = None
     institution = Role.NONE

@@ -1,4 +1,4 @@
-"""The state between login and launch: signed, bound to one browser, never written down (IMS Security Framework 1.0, 5.1.1)."""
+"""The state between login and launch: signed, bound to one browser, never written down (Security Framework 1.0, 5.1.1)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,33 @@
+"""Which lesson a launch opens (design 6.3): what target_link_uri names, else the custom parameter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+LESSON_PATH = re.compile(r"/lessons/([A-Za-z0-9][A-Za-z0-9_.-]{0,99})/?")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A lesson, and one activity of it or the empty text."""
+
+    lesson_id: str
+    activity_id: str
+
+
+def wanted(target_link_uri: str, custom: Mapping[str, str], base_path: str) -> Wanted | None:
+    """The lesson that a launch names, or None; `base_path` is the path of BASE_URL ("" at a host's root)."""
+    parts = urlsplit(target_link_uri)
+    match = LESSON_PATH.fullmatch(parts.path.removeprefix(base_path))
+    if match:
+        given = parse_qs(parts.query).get("activity", [""])[0] or custom.get("activity_id", "")
+        return Wanted(lesson_id=match[1], activity_id=given if NAME.fullmatch(given) else "")
+    lesson_id = custom.get("lesson_id", "")
+    if not NAME.fullmatch(lesson_id):
+        return None
+    given = custom.get("activity_id", "")
+    return Wanted(lesson_id=lesson_id, activity_id=given if NAME.fullmatch(given) else "")

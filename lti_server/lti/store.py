@@ -1,0 +1,284 @@
+"""What a launch reads and writes. A repeated launch takes three statements besides BEGIN, tenant and COMMIT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts.model import Kind, Known
+from lti_server.accounts.store import hex_fingerprints
+from lti_server.ids import (
+    ContractId,
+    DeploymentRowId,
+    DistrictId,
+    GrantId,
+    IdentityId,
+    MembershipId,
+    PersonId,
+    RegistrationId,
+    ResourceLinkRowId,
+    SectionId,
+    new_id,
+)
+from lti_server.lti.claims import Launch
+from lti_server.lti.lesson_link import Wanted
+from lti_server.lti.platform_keys import KeySet
+from lti_server.privacy import log
+from lti_server.privacy.crypto import DistrictKeys, KeyRing, opened
+
+_STANDING = sa.text(
+    """
+SELECT r.id AS registration_id, r.issuer, r.client_id, r.jwks_url, d.id AS deployment_row_id,
+  g.id AS grant_id, g.state, g.epoch, k.version, k.jwks::text AS jwks, k.fetched_at,
+  s.id AS district_id, s.data_key, s.pepper, s.locale, c.id AS contract_id, c.valid_to,
+  (CAST(:now AS timestamptz) AT TIME ZONE s.timezone)::date AS today
+FROM deployment d
+JOIN registration r ON r.id = d.registration_id AND r.removed_at IS NULL
+JOIN grants g ON g.id = r.grant_id
+JOIN district s ON s.id = d.district_id
+JOIN platform_keys k ON k.registration_id = r.id
+LEFT JOIN LATERAL (
+  SELECT id, valid_to FROM contract
+  WHERE valid_from <= (CAST(:now AS timestamptz) AT TIME ZONE s.timezone)::date
+  ORDER BY version DESC LIMIT 1) c ON true
+WHERE d.id = :deployment
+"""
+)
+
+# The nonce is spent by the one INSERT that finds it absent; the same statement reads what stands already.
+_ARRIVE = sa.text(
+    """
+WITH spent AS (
+  INSERT INTO spent_nonce (district_id, nonce_hash, expires_at) VALUES (:district, :nonce, :until)
+  ON CONFLICT DO NOTHING RETURNING 1)
+SELECT (SELECT count(*) FROM spent) AS fresh,
+  i.id AS identity_id, i.subject IS NOT NULL AS subject_kept, p.id AS person_id, p.kind, p.wrapped_key,
+  (SELECT jsonb_object_agg(f.field, encode(f.fingerprint, 'hex')) FROM person_field f
+    WHERE f.person_id = p.id AND f.grant_id = :grant) AS fingerprints,
+  s.id AS section_id, s.name AS section_name, s.memberships_url,
+  m.id AS membership_id, m.role AS membership_role,
+  l.id AS link_id, l.lesson_id, l.activity_id, l.section_id AS link_section_id, l.title AS link_title,
+  l.lineitems_url, l.lineitem_url, l.ags_scopes
+FROM (SELECT 1) AS one
+LEFT JOIN identity i ON i.district_id = :district AND i.issuer = :issuer AND i.client_id = :client
+  AND i.subject_hash = :subject AND i.ended_at IS NULL
+LEFT JOIN person p ON p.id = i.person_id
+LEFT JOIN section s ON s.grant_id = :grant AND s.source_scope = :scope AND s.source_id = :context
+LEFT JOIN membership m ON m.section_id = s.id AND m.person_id = p.id AND m.ended_at IS NULL
+LEFT JOIN resource_link l ON l.deployment_row_id = :deployment AND l.resource_link_id = :link
+"""
+)
+
+_OPEN_SESSION = """
+WITH opened AS (
+  INSERT INTO session (id, district_id, person_id, role, grant_id, grant_epoch, membership_id, resource_link_id,
+    lesson_id, activity_id, locale, ticket_hash, ticket_expires_at, created_at, expires_at)
+  VALUES (:id, :district, :person, :role, :grant, :epoch, :membership, :link,
+    :lesson, :activity, :locale, :ticket, :ticket_until, :now, :until)),
+door AS (
+  INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)
+  VALUES ('ticket', :ticket, :district, :id, :ticket_until))
+"""
+_OPEN = sa.text(_OPEN_SESSION + log.INSERT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The platform, the grant, the tenant's keys and the contract in force, as this transaction sees them."""
+
+    registration_id: RegistrationId
+    deployment_row_id: DeploymentRowId
+    district_id: DistrictId
+    issuer: str
+    client_id: str
+    jwks_url: str
+    grant_id: GrantId
+    grant_state: str
+    epoch: int
+    key_set: KeySet
+    keys: DistrictKeys
+    locale: str
+    contract_id: ContractId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A resource link as it stands."""
+
+    id: ResourceLinkRowId
+    content: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Who and what is known already. `fresh`: this launch spent the nonce."""
+
+    fresh: bool
+    known: Known | None
+    subject_kept: bool
+    section_id: SectionId | None
+    section_name: str
+    memberships_url: str | None
+    membership_id: MembershipId | None
+    membership_role: str | None
+    link: Link | None
+
+
+def standing(connection: Connection, ring: KeyRing, deployment: UUID, now: datetime) -> Standing | None:
+    """What the deployment stands on, or None once its platform is removed."""
+    row = connection.execute(_STANDING, {"deployment": deployment, "now": now}).one_or_none()
+    if row is None:
+        return None
+    registration_id, district_id = RegistrationId(row.registration_id), DistrictId(row.district_id)
+    return Standing(
+        registration_id=registration_id,
+        deployment_row_id=DeploymentRowId(row.deployment_row_id),
+        district_id=district_id,
+        issuer=row.issuer,
+        client_id=row.client_id,
+        jwks_url=row.jwks_url,
+        grant_id=GrantId(row.grant_id),
+        grant_state=row.state,
+        epoch=row.epoch,
+        key_set=KeySet(registration_id=registration_id, version=row.version, jwks=row.jwks, fetched_at=row.fetched_at),
+        keys=opened(ring, district_id, row.data_key, row.pepper),
+        locale=row.locale,
+        contract_id=_in_force(row.contract_id, row.valid_to, row.today),
+    )
+
+
+def _in_force(contract_id: UUID | None, valid_to: date | None, today: date) -> ContractId | None:
+    """The newest contract that has begun; it ends with its last day in the district's time zone."""
+    return None if contract_id is None or valid_to is None or valid_to < today else ContractId(contract_id)
+
+
+def arrive(
+    connection: Connection, standing: Standing, launch: Launch, *, nonce: bytes, subject: bytes, until: datetime
+) -> Arrival:
+    """Spend the nonce and read what is known, in one statement."""
+    row = connection.execute(
+        _ARRIVE,
+        {
+            "district": standing.district_id,
+            "nonce": nonce,
+            "until": until,
+            "grant": standing.grant_id,
+            "issuer": standing.issuer,
+            "client": standing.client_id,
+            "subject": subject,
+            "scope": str(standing.deployment_row_id),
+            "context": launch.context.id if launch.context else None,
+            "deployment": standing.deployment_row_id,
+            "link": launch.resource_link_id,
+        },
+    ).one()
+    return Arrival(
+        fresh=row.fresh == 1,
+        known=_known(row),
+        subject_kept=bool(row.subject_kept),
+        section_id=None if row.section_id is None else SectionId(row.section_id),
+        section_name=row.section_name or "",
+        memberships_url=row.memberships_url,
+        membership_id=None if row.membership_id is None else MembershipId(row.membership_id),
+        membership_role=row.membership_role,
+        link=_link(row),
+    )
+
+
+def _known(row: sa.Row[Any]) -> Known | None:
+    if row.person_id is None:
+        return None
+    return Known(
+        person_id=PersonId(row.person_id),
+        identity_id=IdentityId(row.identity_id),
+        kind=Kind(row.kind),
+        wrapped_key=None if row.wrapped_key is None else bytes(row.wrapped_key),
+        fingerprints=hex_fingerprints(row.fingerprints),
+    )
+
+
+def _link(row: sa.Row[Any]) -> Link | None:
+    if row.link_id is None:
+        return None
+    content = {
+        "section_id": row.link_section_id,
+        "lesson_id": row.lesson_id,
+        "activity_id": row.activity_id,
+        "title": row.link_title,
+        "lineitems_url": row.lineitems_url,
+        "lineitem_url": row.lineitem_url,
+        "ags_scopes": list(row.ags_scopes),
+    }
+    return Link(id=ResourceLinkRowId(row.link_id), content=content)
+
+
+def link_content(
+    launch: Launch, wanted: Wanted, section_id: SectionId | None, before: Link | None
+) -> dict[str, object]:
+    """What a resource link is by this launch: service addresses from its signed claims alone.
+
+    A launch without the grade service's claim (some platforms leave it out for pupils) leaves what an earlier one said.
+    """
+    service = launch.grade_service
+    if service is None and before is not None:
+        kept = ("lineitems_url", "lineitem_url", "ags_scopes")
+        return {**_lesson_content(launch, wanted, section_id), **{name: before.content[name] for name in kept}}
+    return {
+        **_lesson_content(launch, wanted, section_id),
+        "lineitems_url": service.lineitems_url if service else None,
+        "lineitem_url": service.lineitem_url if service else None,
+        "ags_scopes": list(service.scopes) if service else [],
+    }
+
+
+def _lesson_content(launch: Launch, wanted: Wanted, section_id: SectionId | None) -> dict[str, object]:
+    return {
+        "section_id": section_id,
+        "lesson_id": wanted.lesson_id,
+        "activity_id": wanted.activity_id,
+        "title": launch.resource_link_title,
+    }
+
+
+_PUT_LINK = sa.text(
+    """
+INSERT INTO resource_link (id, district_id, grant_id, deployment_row_id, resource_link_id, section_id, lesson_id,
+  activity_id, title, lineitems_url, lineitem_url, ags_scopes, created_at)
+VALUES (:id, :district, :grant, :deployment, :link, :section_id, :lesson_id,
+  :activity_id, :title, :lineitems_url, :lineitem_url, :ags_scopes, :now)
+ON CONFLICT (deployment_row_id, resource_link_id) DO UPDATE SET section_id = excluded.section_id,
+  lesson_id = excluded.lesson_id, activity_id = excluded.activity_id, title = excluded.title,
+  lineitems_url = excluded.lineitems_url, lineitem_url = excluded.lineitem_url, ags_scopes = excluded.ags_scopes
+RETURNING id
+"""
+)
+
+
+def put_link(
+    connection: Connection, standing: Standing, launch: Launch, content: Mapping[str, object], now: datetime
+) -> ResourceLinkRowId:
+    """Make the link, or bring it up to this launch."""
+    found = connection.execute(
+        _PUT_LINK,
+        {
+            "id": new_id(),
+            "district": standing.district_id,
+            "grant": standing.grant_id,
+            "deployment": standing.deployment_row_id,
+            "link": launch.resource_link_id,
+            "now": now,
+            **content,
+        },
+    ).scalar_one()
+    return ResourceLinkRowId(found)
+
+
+def open_session(connection: Connection, values: Mapping[str, object], entry: Mapping[str, object]) -> None:
+    """The session with its ticket, the ticket's door, and the log entry, in one statement."""
+    connection.execute(_OPEN, {**values, **entry})
