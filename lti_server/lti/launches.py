@@ -22,7 +22,7 @@ from lti_server.lti.lesson_link import Wanted, wanted
 from lti_server.lti.platform_keys import KeySet, PlatformKeys
 from lti_server.lti.roles import Role, is_test_user, role_of
 from lti_server.lti.signature import Token
-from lti_server.lti.state import LoginState
+from lti_server.lti.state import AGAIN, LoginState
 from lti_server.lti.store import Arrival, Standing
 from lti_server.privacy import log
 from lti_server.privacy.crypto import KeyRing, new_token, token_hash
@@ -77,6 +77,15 @@ class _KeysWanted(Exception):
         self.jwks_url = jwks_url
 
 
+class _Refused(Exception):
+    """A refusal whose tenant is known."""
+
+    def __init__(self, standing: Standing, error: LaunchRejected) -> None:
+        super().__init__()
+        self.standing = standing
+        self.error = error
+
+
 class OpenLaunch:
     """Verifies a launch and opens its lesson. One transaction; a refusal rolls all of it back."""
 
@@ -115,10 +124,14 @@ class OpenLaunch:
         """
         token = signature.read(id_token)
         try:
-            return self._open(token, state, refreshed=False)
-        except _KeysWanted as keys:
-            self._platform_keys.refresh(keys.district_id, keys.key_set, keys.jwks_url, token.kid)
-        return self._open(token, state, refreshed=True)
+            try:
+                return self._open(token, state, refreshed=False)
+            except _KeysWanted as keys:
+                self._platform_keys.refresh(keys.district_id, keys.key_set, keys.jwks_url, token.kid)
+            return self._open(token, state, refreshed=True)
+        except _Refused as refused:
+            self._note(refused)
+            raise refused.error from refused
 
     def _open(self, token: Token, state: LoginState, *, refreshed: bool) -> Opened:
         now = self._clock.now()
@@ -126,15 +139,33 @@ class OpenLaunch:
             standing = self._standing(connection, token, state, now)
             if not refreshed and standing.key_set.wants_fetch(token.kid, now):
                 raise _KeysWanted(standing.district_id, standing.key_set, standing.jwks_url)
-            launch = self._verified(token, state, standing, now)
-            hashed = people.subject_hash(standing.keys, _subject(launch, standing))
-            nonce = hashlib.sha256(state.nonce.encode()).digest()
-            arrival = store.arrive(connection, standing, launch, nonce=nonce, subject=hashed, until=now + NONCE_LIFE)
-            if not arrival.fresh:
-                raise LaunchRejected(
-                    "used-before", "This launch was opened already. Open the lesson again from your course."
+            try:
+                launch = self._verified(token, state, standing, now)
+                hashed = people.subject_hash(standing.keys, _subject(launch, standing))
+                nonce = hashlib.sha256(state.nonce.encode()).digest()
+                arrival = store.arrive(
+                    connection, standing, launch, nonce=nonce, subject=hashed, until=now + NONCE_LIFE
                 )
-            return self._admit(connection, standing, launch, arrival, hashed, now)
+                if not arrival.fresh:
+                    raise LaunchRejected("used-before", f"This launch was opened already. {AGAIN}")
+                return self._admit(connection, standing, launch, arrival, hashed, now)
+            except LaunchRejected as error:
+                raise _Refused(standing, error) from error
+
+    def _note(self, refused: _Refused) -> None:
+        """A refusal has a transaction of its own: what it refused was rolled back (design 2, "Log")."""
+        standing = refused.standing
+        entry = log.entry(
+            standing.keys,
+            at=self._clock.now(),
+            actor=f"registration:{standing.registration_id}",
+            act="launch",
+            decision="refused",
+            purpose=PURPOSE,
+            payload={"reason": refused.error.reason},
+        )
+        with self._database.tenant(standing.district_id) as connection:
+            log.record(connection, entry)
 
     def _standing(self, connection: Connection, token: Token, state: LoginState, now: datetime) -> Standing:
         """The deployment selects district and key; the state binds issuer and client (design 2)."""

@@ -46,6 +46,22 @@ class Registered:
     platform: Platform
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a login redirects with."""
+
+    issuer: str
+    client_id: str
+    auth_login_url: str
+
+
+_LOGIN_BY_DEPLOYMENT = sa.text(
+    "SELECT r.issuer, r.client_id, r.auth_login_url FROM deployment d"
+    " JOIN registration r ON r.id = d.registration_id WHERE d.id = :id"
+)
+_LOGIN_BY_REGISTRATION = sa.text("SELECT issuer, client_id, auth_login_url FROM registration WHERE id = :id")
+
+
 class Registrations:
     """Use cases on platforms. One transaction each."""
 
@@ -113,50 +129,37 @@ class Registrations:
             self._close_doors(connection, found)
             return found
 
-    def at_login(self, issuer: str, client_id: str | None, deployment_id: str | None) -> Registered:
+    def at_login(self, issuer: str, client_id: str | None, deployment_id: str | None) -> Login:
         """The platform that a login initiation names (Security Framework 1.0, 5.1.1.1).
 
         Raises:
             LaunchRejected: `unknown-platform`, `unknown-deployment`, `client-id-needed`.
         """
         with self._database.anyone() as connection:
-            found = self._find(connection, issuer, client_id, deployment_id)
-            enter(connection, found.district_id)
-            return _read(connection, RegistrationId(found.target_id))
+            if client_id is not None and deployment_id is not None:
+                key = self._doors.of(Door.DEPLOYMENT, issuer, client_id, deployment_id)
+                found = enter_by(connection, Door.DEPLOYMENT, key)
+                if found is None:
+                    raise _unknown_deployment()
+                return Login(*connection.execute(_LOGIN_BY_DEPLOYMENT, {"id": found.target_id}).one())
+            found = self._enter_client(connection, issuer, client_id)
+            return Login(*connection.execute(_LOGIN_BY_REGISTRATION, {"id": found.target_id}).one())
 
-    def _find(self, connection: Connection, issuer: str, client_id: str | None, deployment_id: str | None) -> Found:
-        if client_id is None:
-            door, key = Door.ISSUER, self._doors.of(Door.ISSUER, issuer)
-        else:
-            door, key = Door.CLIENT, self._doors.of(Door.CLIENT, issuer, client_id)
-        rows = find_by(connection, door, key)
+    def _enter_client(self, connection: Connection, issuer: str, client_id: str | None) -> Found:
+        if client_id is not None:
+            found = enter_by(connection, Door.CLIENT, self._doors.of(Door.CLIENT, issuer, client_id))
+            if found is None:
+                raise _unknown_platform()
+            return found
+        rows = find_by(connection, Door.ISSUER, self._doors.of(Door.ISSUER, issuer))
         if not rows:
-            raise LaunchRejected(
-                "unknown-platform",
-                "This LMS is not registered here. Ask your administrator to add it: "
-                "the issuer and the client id in the LMS and here must be the same.",
-            )
-        if client_id is None and len(rows) > 1:
+            raise _unknown_platform()
+        if len(rows) > 1:
             raise LaunchRejected(
                 "client-id-needed", "Several schools use this LMS. It must send the client_id; ask your administrator."
             )
-        if deployment_id is not None and client_id is not None:
-            return self._named_deployment(connection, issuer, client_id, deployment_id)
-        return rows[0]
-
-    def _named_deployment(self, connection: Connection, issuer: str, client_id: str, deployment_id: str) -> Found:
-        rows = find_by(connection, Door.DEPLOYMENT, self._doors.of(Door.DEPLOYMENT, issuer, client_id, deployment_id))
-        if not rows:
-            raise LaunchRejected(
-                "unknown-deployment",
-                "This installation of the tool in the LMS is not known here. Ask your administrator to add its "
-                "deployment id.",
-            )
         enter(connection, rows[0].district_id)
-        owner = connection.execute(
-            sa.select(deployment.c.registration_id).where(deployment.c.id == rows[0].target_id)
-        ).scalar_one()
-        return Found(district_id=rows[0].district_id, target_id=owner)
+        return rows[0]
 
     def _agree_with_first(self, connection: Connection, platform: Platform) -> None:
         """Districts that share a client share its addresses: no district may turn another's login elsewhere."""
@@ -246,6 +249,21 @@ class Registrations:
         except ValueError as error:
             return str(error)
         return None
+
+
+def _unknown_platform() -> LaunchRejected:
+    return LaunchRejected(
+        "unknown-platform",
+        "This LMS is not registered here. Ask your administrator to add it: "
+        "the issuer and the client id in the LMS and here must be the same.",
+    )
+
+
+def _unknown_deployment() -> LaunchRejected:
+    return LaunchRejected(
+        "unknown-deployment",
+        "This installation of the tool in the LMS is not known here. Ask your administrator to add its deployment id.",
+    )
 
 
 def _live(connection: Connection, issuer: str, client_id: str) -> Registered | None:

@@ -1,4 +1,4 @@
-"""The state between login and launch: signed, bound to one browser, never written down (Security Framework 1.0, 5.1.1)."""
+"""The state between login and launch: signed, bound to one browser, never written (Security Framework 1.0, 5.1.1)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class StateSigner:
 
     def issue(self, issuer: str, client_id: str, deployment_id: str | None) -> tuple[IssuedState, str]:
         """A new state and its nonce. The cookie's value is in the state as a digest alone."""
-        name, browser, nonce = secrets.token_urlsafe(9), secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        name, browser, nonce = secrets.token_hex(8), secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         issued_at = int(self._clock.now().timestamp())
         text = self._serializer.dumps(
             {

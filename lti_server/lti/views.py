@@ -1,0 +1,167 @@
+"""The LTI tool's endpoints: login, launch, and the key set (design 6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from flask import Blueprint, Response, jsonify, redirect, request
+
+from lti_server.errors import LaunchRejected
+from lti_server.lti.keys import ToolKeys
+from lti_server.lti.launches import Opened
+from lti_server.lti.registrations import Registrations
+from lti_server.lti.state import AGAIN, LONGEST_LOGIN_S, LoginState, StateSigner
+from lti_server.web.guards import public
+
+LONGEST_PARAMETER = 8_192
+SECURE_TWIN = "_s"
+JWKS_AGE_S = 3_600
+
+
+class Open(Protocol):
+    def __call__(self, id_token: str, state: LoginState) -> Opened: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LtiParts:
+    """What the endpoints need; they meet in `app`."""
+
+    registrations: Registrations
+    states: StateSigner
+    open_launch: Open
+    tool_keys: ToolKeys
+    base_url: str
+
+
+def blueprint(parts: LtiParts) -> Blueprint:
+    """`/lti/…`. A platform posts here from another site: the signed state takes the place of a CSRF token."""
+    pages = Blueprint("lti", __name__, url_prefix="/lti")
+
+    @pages.route("/login", methods=["GET", "POST"])
+    @public("the platform begins a login")
+    def login() -> Response:
+        return _login(parts, request.values)
+
+    @pages.post("/launch")
+    @public("the id_token and the state are the credentials")
+    def launch() -> Response:
+        return _launch(parts, request.form, request.cookies)
+
+    @pages.get("/jwks")
+    @public("public keys")
+    def jwks() -> Response:
+        response = jsonify(parts.tool_keys.public_jwks())
+        response.headers["Cache-Control"] = f"public, max-age={JWKS_AGE_S}"
+        return response
+
+    return pages
+
+
+def _login(parts: LtiParts, given: Mapping[str, str]) -> Response:
+    """Answer a third-party initiated login (Security Framework 1.0, 5.1.1)."""
+    issuer, login_hint = _needed(given, "iss"), _needed(given, "login_hint")
+    _needed(given, "target_link_uri")
+    # Canvas has sent the deployment under both names.
+    deployment_id = _optional(given, "lti_deployment_id") or _optional(given, "deployment_id")
+    found = parts.registrations.at_login(issuer, _optional(given, "client_id"), deployment_id)
+    issued, nonce = parts.states.issue(found.issuer, found.client_id, deployment_id)
+    query = {
+        "scope": "openid",
+        "response_type": "id_token",
+        "response_mode": "form_post",
+        "prompt": "none",
+        "client_id": found.client_id,
+        "redirect_uri": f"{parts.base_url}/lti/launch",
+        "login_hint": login_hint,
+        "state": issued.text,
+        "nonce": nonce,
+    }
+    hint = _optional(given, "lti_message_hint")
+    if hint is not None:
+        query["lti_message_hint"] = hint
+    response = redirect(with_query(found.auth_login_url, query), 302)
+    assert isinstance(response, Response)
+    _bind(response, parts, issued.cookie_name, issued.cookie_value)
+    return response
+
+
+def _launch(parts: LtiParts, form: Mapping[str, str], cookies: Mapping[str, str]) -> Response:
+    """Take the platform's answer: an id_token, or an OpenID error (OpenID Connect Core 3.1.2.6)."""
+    if form.get("error"):
+        raise LaunchRejected("platform-error", f"The LMS refused to sign you in for this lesson. {AGAIN}")
+    text = form.get("state", "")
+    state = parts.states.read(text, _login_cookies(cookies))
+    id_token = form.get("id_token", "")
+    if not id_token:
+        raise LaunchRejected("not-a-jwt", "What the LMS sent is not a launch (no id_token).")
+    opened = parts.open_launch(id_token, state)
+    response = redirect(lesson_address(parts.base_url, opened), 303)
+    assert isinstance(response, Response)
+    name = parts.states.cookie_name(text)
+    if name is not None:
+        _unbind(response, parts, name)
+    return response
+
+
+def lesson_address(base_url: str, opened: Opened) -> str:
+    """Where the browser goes: the lesson here with its ticket, or another site with the ticket in the fragment.
+
+    A fragment is sent to no server and stands in no log.
+    """
+    place = opened.place
+    if place.url is None:
+        query = {"ticket": opened.ticket}
+        if place.activity_id:
+            query = {"activity": place.activity_id, **query}
+        return f"{base_url}/lessons/{quote(place.lesson_id)}?{urlencode(query)}"
+    return f"{place.url}#{urlencode({'ticket': opened.ticket, 'api': f'{base_url}/api/v1'})}"
+
+
+def with_query(url: str, added: Mapping[str, str]) -> str:
+    """An address with more parameters, also where it has some already."""
+    parts = urlsplit(url)
+    query = [*parse_qsl(parts.query, keep_blank_values=True), *added.items()]
+    return urlunsplit(parts._replace(query=urlencode(query), fragment=""))
+
+
+def _needed(given: Mapping[str, str], name: str) -> str:
+    found = _optional(given, name)
+    if found is None:
+        raise LaunchRejected("login-incomplete", f"The LMS did not say enough to begin: {name} is missing.")
+    return found
+
+
+def _optional(given: Mapping[str, str], name: str) -> str | None:
+    found = given.get(name) or None
+    if found is not None and (len(found) > LONGEST_PARAMETER or "\x00" in found):
+        raise LaunchRejected("login-incomplete", f"The LMS sent something that cannot be read: {name}.")
+    return found
+
+
+def _login_cookies(cookies: Mapping[str, str]) -> dict[str, str]:
+    """Cookies by the name that the state knows: the secure twin stands in where the plain one was not sent."""
+    twins = {name.removesuffix(SECURE_TWIN): value for name, value in cookies.items() if name.endswith(SECURE_TWIN)}
+    return {**twins, **{name: value for name, value in cookies.items() if not name.endswith(SECURE_TWIN)}}
+
+
+def _bind(response: Response, parts: LtiParts, name: str, value: str) -> None:
+    """Cookies that come back with the platform's cross-site POST, inside a frame too.
+
+    `Partitioned` and `SameSite=None` need `Secure`, which browsers honour on loopback as well. Over plain http
+    (loopback alone, by the rule on BASE_URL) a plain cookie goes along for clients that keep `Secure` to https.
+    """
+    common: dict[str, Any] = {"max_age": LONGEST_LOGIN_S, "path": "/lti", "httponly": True}
+    response.set_cookie(name + SECURE_TWIN, value, secure=True, samesite="None", partitioned=True, **common)
+    if not parts.base_url.startswith("https://"):
+        response.set_cookie(name, value, samesite="Lax", **common)
+
+
+def _unbind(response: Response, parts: LtiParts, name: str) -> None:
+    response.delete_cookie(
+        name + SECURE_TWIN, path="/lti", secure=True, samesite="None", partitioned=True, httponly=True
+    )
+    if not parts.base_url.startswith("https://"):
+        response.delete_cookie(name, path="/lti", samesite="Lax", httponly=True)
