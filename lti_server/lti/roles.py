@@ -26,7 +26,6 @@ _RANK = {Role.NONE: 0, Role.OBSERVER: 1, Role.PUPIL: 2, Role.TEACHER: 3}
 
 _CONTEXT_ROLES = {
     "Instructor": Role.TEACHER,
-    "TeachingAssistant": Role.TEACHER,
     "Administrator": Role.NONE,
     "ContentDeveloper": Role.NONE,
     "Manager": Role.NONE,
@@ -35,6 +34,9 @@ _CONTEXT_ROLES = {
     "Member": Role.NONE,
     "Mentor": Role.OBSERVER,
 }
+
+# LTI 1.1 had the assistant as a role of its own, and short names still do.
+_SHORT_NAMES = {**_CONTEXT_ROLES, "TeachingAssistant": Role.TEACHER}
 
 # A sub-role is its principal role, but for those that only look or only mark.
 _SUB_ROLES = {
@@ -82,10 +84,8 @@ def _context_role(role: str) -> Role | None:
         return _sub_role(principal, sub)
     if role.startswith(LEGACY_CONTEXT):
         principal, _, sub = role.removeprefix(LEGACY_CONTEXT).partition("/")
-        return _sub_role(principal, sub) if sub else _CONTEXT_ROLES.get(principal, Role.NONE)
-    if role in _CONTEXT_ROLES:
-        return _CONTEXT_ROLES[role]
-    return None
+        return _sub_role(principal, sub) if sub else _SHORT_NAMES.get(principal, Role.NONE)
+    return _SHORT_NAMES.get(role)
 
 
 def _sub_role(principal: str, sub: str) -> Role:

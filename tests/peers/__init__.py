@@ -1,0 +1,1 @@
+"""Servers that stand in for the other side: each speaks the real protocol on loopback."""
