@@ -125,11 +125,11 @@ def check_message(claims: VerifiedClaims, *, client_id: str, tool_origin: str) -
         raise LaunchRejected("message-type", "The LMS asks for something that this tool does not offer here.")
     subject = _subject(claims)
     roles = _roles(claims)
+    link = _mapping(claims, LTI + "resource_link")
     try:
         ResourceMessageValidator().validate(claims)
     except LtiException as error:
         raise LaunchRejected("claims-missing", "The launch is not complete.", internal=str(error)) from error
-    link = _mapping(claims, LTI + "resource_link")
     target = _text(claims, LTI + "target_link_uri", longest=LONGEST_URL)
     if not (target == tool_origin or target.startswith((tool_origin + "/", tool_origin + "?"))):
         raise LaunchRejected("target-link-uri", "The link in the course leads to another site than this tool.")

@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.peers.platform import LTI, MEMBERSHIP, Platform, part, rsa_key
+from tests.peers.bare_platform import LTI, MEMBERSHIP, Platform, part, rsa_key
 
 OPENS = "opens"
 
@@ -37,7 +37,7 @@ class Scene:
     begin_again: Callable[[], tuple[str, str]]
 
     def claims(self, **changes: Any) -> dict[str, Any]:
-        return self.platform.claims(nonce=self.nonce, now=self.now, **changes)
+        return self.platform.claims(self.nonce, self.now, **changes)
 
     def sends(self, claims: Any, **how: Any) -> Sent:
         return Sent({"id_token": self.platform.sign(claims, **how), "state": self.state})
@@ -59,8 +59,8 @@ class Case:
     role: str | None = None
 
 
-def says(name: str, outcome: str, role: str | None = None, **changes: Any) -> Case:
-    return Case(name, lambda scene: scene.says(**changes), outcome, role)
+def says(case_name: str, outcome: str, role: str | None = None, /, **changes: Any) -> Case:
+    return Case(case_name, lambda scene: scene.says(**changes), outcome, role)
 
 
 def _times(**seconds: float | None) -> Act:
