@@ -10,6 +10,9 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.model import FieldValue, Kind
 from lti_server.ids import ContractId, DistrictId
+from lti_server.privacy import contracts
+from lti_server.privacy.collect import HashOnly, collect
+from lti_server.privacy.model import Origin, Purpose, SubjectKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +44,50 @@ class Intake(Protocol):
     ) -> Kept:
         """Decide what may be kept, before anything is written (law 2)."""
         ...
+
+
+# What of a person is kept as a field; an id is kept with the identity instead.
+_IDS = frozenset({"sub", "user_id"})
+_FINDABLE = frozenset({"email", "local_id"})
+# LTI spells the district's own id in two ways; here it has one name, whichever door it came by.
+_NAMES = {"lis.person_sourcedid": "local_id", "lis_person_sourcedid": "local_id"}
+
+
+class ContractIntake:
+    """The collect gate over the policy of a contract, for one provider."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+
+    def __call__(
+        self,
+        connection: Connection,
+        contract_id: ContractId,
+        district_id: DistrictId,
+        kind: Kind,
+        said: Mapping[str, object],
+    ) -> Kept:
+        """Decide what may be kept for instruction of what a school's system said."""
+        collected = collect(
+            contracts.policy(connection, contract_id),
+            SubjectKind.EDUCATOR if kind is Kind.STAFF else SubjectKind.PUPIL,
+            provider=self._provider,
+            purpose=Purpose.INSTRUCTION,
+            origin=Origin.SCHOOL,
+            fields=said,
+        )
+        return Kept(
+            fields=tuple(_field(name, value) for name, value in collected.kept.items() if name not in _IDS),
+            keep_subject=any(name in collected.kept for name in _IDS),
+            refused=collected.refused,
+            elements=tuple(sorted(collected.elements)),
+            policy_hash=collected.policy_hash,
+        )
+
+
+def _field(name: str, value: str | HashOnly) -> FieldValue:
+    here = _NAMES.get(name, name)
+    findable = here in _FINDABLE
+    if isinstance(value, HashOnly):
+        return FieldValue(name=here, value=value.value, hash_only=True, findable=findable)
+    return FieldValue(name=here, value=value, findable=findable)

@@ -1,4 +1,4 @@
-"""Keys and what they seal: key-encryption keys, a data key and a pepper a district, a key a person (design 2, "Keys")."""
+"""Keys and what they seal: key-encryption keys, a data key and a pepper a district, a key a person (design 2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes

@@ -1,0 +1,105 @@
+"""From a contract to the sets that every decision reads, and what a contract leaves off in plain words."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date
+from enum import Enum
+
+from lti_server.privacy import schedule
+from lti_server.privacy.model import Contract, Origin, Policy, Purpose
+
+
+def compile_policy(contract: Contract) -> Policy:
+    """The policy of a contract. Deterministic: the same terms in another order give the same hash."""
+    kept: dict[tuple[Purpose, Origin], set[str]] = {}
+    for element, terms in contract.elements.items():
+        if terms.collect and terms.store:
+            for purpose in terms.purposes & contract.purposes:
+                for origin in terms.origins:
+                    kept.setdefault((purpose, origin), set()).add(element)
+    hosts = [host for entry in contract.subprocessors for host in _texts(entry.get("hosts"))]
+    return Policy(
+        policy_hash=_hash(contract),
+        kept={key: frozenset(elements) for key, elements in kept.items()},
+        educator_elements=contract.educator_elements,
+        providers=contract.providers,
+        subprocessor_hosts=frozenset(host.lower() for host in hosts),
+        limits=contract.limits,
+    )
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []
+
+
+def _hash(contract: Contract) -> str:
+    return hashlib.sha256(json.dumps(_plain(contract), sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    """A value as JSON that does not depend on the order of sets and mappings."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (frozenset, set)):
+        return sorted(str(_plain(item)) for item in value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+_LEFT_OFF = (
+    (schedule.NAME, Purpose.INSTRUCTION, Origin.SCHOOL, "Pupils have no names here: teachers see “Learner 7”."),
+    (
+        schedule.APP_ID,
+        Purpose.INSTRUCTION,
+        Origin.SCHOOL,
+        "No grade goes back to the LMS: the pupil's id there is kept as a keyed hash alone.",
+    ),
+    (
+        schedule.PERFORMANCE,
+        Purpose.INSTRUCTION,
+        Origin.STUDENT,
+        "No progress is saved: lessons can be played, and forget.",
+    ),
+    (
+        schedule.WORK,
+        Purpose.INSTRUCTION,
+        Origin.STUDENT,
+        "Pupils' work and written answers are not kept: a lesson resumes without them.",
+    ),
+    (
+        schedule.LOCAL_ID,
+        Purpose.INSTRUCTION,
+        Origin.SCHOOL,
+        "A pupil of the roster and the same pupil in the LMS stay two people: no shared id links them.",
+    ),
+)
+
+
+def features_left_off(contract: Contract) -> list[str]:
+    """One sentence for each feature that this contract leaves off."""
+    policy = compile_policy(contract)
+    found = [
+        f"{sentence} ({element})"
+        for element, purpose, origin, sentence in _LEFT_OFF
+        if not policy.keeps(element, purpose, origin)
+    ]
+    if contract.providers is not None and "lti" not in contract.providers:
+        found.append("No launch from an LMS is accepted. (providers)")
+    elif not policy.gradebook("lti"):
+        found.append("No grade goes back to the LMS. (providers.lti.gradebook)")
+    if not contract.reports:
+        found.append("Nobody outside the classroom receives reports. (reports)")
+    if not contract.evaluators:
+        found.append("No evaluator receives an export. (evaluators)")
+    return found

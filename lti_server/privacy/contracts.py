@@ -1,0 +1,124 @@
+"""A district's contracts: signing, reading, and the policy in force."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.errors import NoContract
+from lti_server.ids import ContractId, DistrictId, new_id
+from lti_server.privacy import contract_file
+from lti_server.privacy.compile import compile_policy, features_left_off
+from lti_server.privacy.model import Policy
+from lti_server.privacy.tables import contract as table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """One version of a district's contract. `state`: waiting, in_force, expired or replaced."""
+
+    id: ContractId
+    version: int
+    family: str
+    policy_hash: str
+    valid_from: date
+    valid_to: date
+    signed_at: datetime
+    signed_by: str
+    document: str
+    state: str
+
+    @property
+    def left_off(self) -> list[str]:
+        """The features that this contract leaves off, in sentences."""
+        return features_left_off(contract_file.parse(self.document))
+
+
+def sign(connection: Connection, district_id: DistrictId, text: str, *, signed_by: str, now: datetime) -> ContractId:
+    """Take a contract file as the district's next version; in force from its first day on.
+
+    The connection is in the district's tenant. Two who sign at once get two versions.
+
+    Raises:
+        InvalidInput: every fault of the file; nothing is signed.
+    """
+    contract = contract_file.parse(text)
+    connection.execute(sa.text("SELECT 1 FROM district FOR UPDATE"))
+    version = connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.version), 0))).scalar_one() + 1
+    contract_id = ContractId(new_id())
+    connection.execute(
+        table.insert().values(
+            id=contract_id, district_id=district_id, version=version, family=contract.family.value, document=text,
+            policy_hash=compile_policy(contract).policy_hash, valid_from=contract.valid_from,
+            valid_to=contract.valid_to, signed_at=now, signed_by=signed_by,
+        )
+    )  # fmt: skip
+    return contract_id
+
+
+def versions(connection: Connection, zone: ZoneInfo, now: datetime) -> list[Signed]:
+    """All versions of the entered district, newest first, each with its state on this day there."""
+    today = now.astimezone(zone).date()
+    rows = connection.execute(sa.select(table).order_by(table.c.version.desc())).all()
+    begun = [row.version for row in rows if row.valid_from <= today]
+    newest = max(begun, default=None)
+    return [
+        Signed(
+            id=ContractId(row.id), version=row.version, family=row.family, policy_hash=row.policy_hash,
+            valid_from=row.valid_from, valid_to=row.valid_to, signed_at=row.signed_at, signed_by=row.signed_by,
+            document=row.document, state=_state(row.version, row.valid_from, row.valid_to, newest, today),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _state(version: int, begins: date, ends: date, newest: int | None, today: date) -> str:
+    if begins > today:
+        return "waiting"
+    if version != newest:
+        return "replaced"
+    return "in_force" if today <= ends else "expired"
+
+
+def in_force(connection: Connection, zone: ZoneInfo, now: datetime) -> ContractId | None:
+    """The newest version that has begun, until its last day in the district's time zone is over.
+
+    An expired version does not bring a former one back.
+    """
+    today = now.astimezone(zone).date()
+    row = connection.execute(
+        sa.select(table.c.id, table.c.valid_to)
+        .where(table.c.valid_from <= today)
+        .order_by(table.c.version.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None or row.valid_to < today else ContractId(row.id)
+
+
+def policy(connection: Connection, contract_id: ContractId) -> Policy:
+    """The compiled policy of one version; a version never changes, so it is compiled once a process.
+
+    Raises:
+        NoContract: the entered district has no such contract.
+    """
+    found = _remembered.get(contract_id)
+    if found is None:
+        document = connection.execute(sa.select(table.c.document).where(table.c.id == contract_id)).scalar_one_or_none()
+        if document is None:
+            raise NoContract("The district has no contract in force. Sign one with `lti-server contract sign`.")
+        found = _compiled(document)
+        _remembered[contract_id] = found
+    return found
+
+
+@functools.lru_cache(maxsize=512)
+def _compiled(document: str) -> Policy:
+    return compile_policy(contract_file.parse(document))
+
+
+_remembered: dict[ContractId, Policy] = {}
