@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.model import FieldValue, Kind
 from lti_server.ids import ContractId, DistrictId
-from lti_server.privacy import contracts
 from lti_server.privacy.collect import HashOnly, collect
+from lti_server.privacy.contracts import Policies
 from lti_server.privacy.model import Origin, Purpose, SubjectKind
 
 
@@ -56,8 +56,9 @@ _NAMES = {"lis.person_sourcedid": "local_id", "lis_person_sourcedid": "local_id"
 class ContractIntake:
     """The collect gate over the policy of a contract, for one provider."""
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, policies: Policies) -> None:
         self._provider = provider
+        self._policies = policies
 
     def __call__(
         self,
@@ -69,7 +70,7 @@ class ContractIntake:
     ) -> Kept:
         """Decide what may be kept for instruction of what a school's system said."""
         collected = collect(
-            contracts.policy(connection, contract_id),
+            self._policies.of(connection, contract_id),
             SubjectKind.EDUCATOR if kind is Kind.STAFF else SubjectKind.PUPIL,
             provider=self._provider,
             purpose=Purpose.INSTRUCTION,

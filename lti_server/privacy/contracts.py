@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -100,25 +99,24 @@ def in_force(connection: Connection, zone: ZoneInfo, now: datetime) -> ContractI
     return None if row is None or row.valid_to < today else ContractId(row.id)
 
 
-def policy(connection: Connection, contract_id: ContractId) -> Policy:
-    """The compiled policy of one version; a version never changes, so it is compiled once a process.
+class Policies:
+    """Compiled policies by contract: a version never changes, so each is compiled once a process."""
 
-    Raises:
-        NoContract: the entered district has no such contract.
-    """
-    found = _remembered.get(contract_id)
-    if found is None:
-        document = connection.execute(sa.select(table.c.document).where(table.c.id == contract_id)).scalar_one_or_none()
-        if document is None:
-            raise NoContract("The district has no contract in force. Sign one with `lti-server contract sign`.")
-        found = _compiled(document)
-        _remembered[contract_id] = found
-    return found
+    def __init__(self) -> None:
+        self._known: dict[ContractId, Policy] = {}
 
+    def of(self, connection: Connection, contract_id: ContractId) -> Policy:
+        """The policy of one version.
 
-@functools.lru_cache(maxsize=512)
-def _compiled(document: str) -> Policy:
-    return compile_policy(contract_file.parse(document))
-
-
-_remembered: dict[ContractId, Policy] = {}
+        Raises:
+            NoContract: the entered district has no such contract.
+        """
+        found = self._known.get(contract_id)
+        if found is None:
+            select = sa.select(table.c.document).where(table.c.id == contract_id)
+            document = connection.execute(select).scalar_one_or_none()
+            if document is None:
+                raise NoContract("The district has no contract in force. Sign one with `lti-server contract sign`.")
+            found = compile_policy(contract_file.parse(document))
+            self._known[contract_id] = found
+        return found
