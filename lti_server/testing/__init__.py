@@ -1,0 +1,18 @@
+"""The contract kit for authors of provider plugins. It needs pytest and the SPI, nothing else of this server."""
+
+from lti_server.providers.spi import SPI_VERSION
+from lti_server.testing.login import LoginProviderContract
+from lti_server.testing.recorded import Exchange, FakeClock, RecordedTransport, UnrecordedRequest
+from lti_server.testing.roster import RosterSourceContract
+from lti_server.testing.waivers import waive
+
+__all__ = [
+    "SPI_VERSION",
+    "Exchange",
+    "FakeClock",
+    "LoginProviderContract",
+    "RecordedTransport",
+    "RosterSourceContract",
+    "UnrecordedRequest",
+    "waive",
+]

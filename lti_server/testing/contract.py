@@ -1,0 +1,292 @@
+"""What every provider plugin promises, whatever it does; the roster and sign-in contracts build on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from lti_server.providers.errors import (
+    BrokeContract,
+    ProviderFault,
+    RateLimited,
+    RejectedCredentials,
+    Unavailable,
+)
+from lti_server.providers.manifest import CAPABILITY_METHODS, Capability, Manifest
+from lti_server.providers.records import (
+    RosterPage,
+    SourceIdentity,
+    SourcePerson,
+    SourceSection,
+    SourceToken,
+    TokenKind,
+)
+from lti_server.providers.spi import SPI_VERSION, Clock
+from lti_server.providers.wire import Response, host_of
+from lti_server.testing.alterations import (
+    FOREIGN_HOST,
+    HOSTILE_EMAILS,
+    HOSTILE_NAMES,
+    LIMITS,
+    body_at,
+    from_then_on,
+    nonsense,
+    silence_from,
+    values_replaced,
+)
+from lti_server.testing.conformance import faults_of
+from lti_server.testing.leaks import overheard, texts_of
+from lti_server.testing.recorded import NOON, Alter, FakeClock, RecordedTransport, Recording, exchanges
+
+NAME_FIELDS = ("given_name", "middle_name", "family_name", "full_name", "preferred_name")
+SHORTEST_TELLING = 3
+"""A shorter value turns up in any text by chance."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One use of a fresh plugin over a recording: what came out, what it raised, what it said."""
+
+    transport: RecordedTransport
+    pages: list[RosterPage] = field(default_factory=list)
+    identity: SourceIdentity | None = None
+    error: Exception | None = None
+    said: str = ""
+
+    @property
+    def people(self) -> list[SourcePerson]:
+        signed_in = [self.identity.person] if self.identity else []
+        return [person for page in self.pages for person in page.people] + signed_in
+
+
+class ProviderContract:
+    """Subclasses say `provider`, `config` and `recording`; `now` is the time at which the recording was made."""
+
+    provider: ClassVar[type]
+    config: ClassVar[Mapping[str, object]] = {}
+    recording: ClassVar[Recording]
+    now: ClassVar[datetime] = NOON
+    revoked_token: ClassVar[SourceToken] = SourceToken(value="token-to-revoke", kind=TokenKind.ACCESS)
+
+    def exercise(self, plugin: Any, run: Run) -> None:
+        """The main use of the plugin; fills the run."""
+        raise AssertionError("subclass RosterSourceContract or LoginProviderContract")
+
+    # How the checks run the plugin
+
+    @property
+    def manifest(self) -> Manifest:
+        manifest = getattr(self._said("provider"), "manifest", None)
+        assert isinstance(manifest, Manifest), "the plugin's class needs a `manifest` attribute of kind Manifest"
+        return manifest
+
+    def run(
+        self,
+        alter: Alter | None = None,
+        *,
+        use: Callable[[Any, Run], None] | None = None,
+        recording: Recording | None = None,
+        clock: Clock | None = None,
+    ) -> Run:
+        """Build a fresh plugin and use it. A request that is not in the recording fails the check at once."""
+        at = clock or FakeClock(self.now)
+        answers = self._said("recording") if recording is None else recording
+        run = Run(transport=RecordedTransport(answers, clock=at, alter=alter))
+        with overheard() as heard:
+            try:
+                config = self.manifest.read_config(self.config)
+                (use or self.exercise)(self.provider(config=config, transport=run.transport, clock=at), run)
+            except Exception as error:  # whatever it raises is looked at
+                run.error = error
+        run.said = heard.getvalue() + (texts_of(run.error) if run.error else "")
+        known = [one for one in run.transport.unrecorded if FOREIGN_HOST not in one]
+        assert not known, f"the recording has no answer to {known[0]}"
+        return run
+
+    def good(self) -> Run:
+        """A run over the recording as it is.
+
+        Raises:
+            AssertionError: it fails, so that nothing else can be checked.
+        """
+        run = self.run()
+        if run.error is not None:
+            raise AssertionError("the plugin fails on its own recording") from run.error
+        return run
+
+    def altered(self, make: Callable[[int], Alter]) -> Iterator[tuple[int, Run]]:
+        """One run for each answer of the good run, which the alteration begins at or changes."""
+        for ordinal in range(len(self.good().transport.sent)):
+            yield ordinal, self.run(make(ordinal))
+
+    def _said(self, name: str) -> Any:
+        assert hasattr(self, name), f"{type(self).__name__} must say `{name} = …`"
+        return getattr(self, name)
+
+    # The checks
+
+    def test_manifest_and_class_agree(self) -> None:
+        """The manifest is sound, fits this interface, and declares exactly the capabilities that the class has."""
+        assert self.manifest.faults() == []
+        major, minor = self.manifest.spi_version
+        assert major == SPI_VERSION[0], f"made for another interface than {SPI_VERSION}"
+        assert minor <= SPI_VERSION[1], f"made for a newer interface than {SPI_VERSION}"
+        for capability, methods in CAPABILITY_METHODS.items():
+            has = [callable(getattr(self.provider, method, None)) for method in methods]
+            declared = capability in self.manifest.capabilities
+            assert all(has) if declared else not all(has), (
+                f"{capability} is {'declared' if declared else 'not declared'}, and the class "
+                f"{'lacks' if declared else 'has'} {', '.join(methods)}"
+            )
+
+    def test_building_it_sends_nothing(self) -> None:
+        """A plugin is built to look at it, too; it must not call anyone for that."""
+        run = self.run(use=lambda _plugin, _run: None)
+        assert run.transport.sent == [], "the plugin sends a request while it is built"
+
+    def test_the_recording_is_not_empty(self) -> None:
+        """An empty recording proves nothing, so it is a failure and not a pass."""
+        assert exchanges(self._said("recording")), "the recording has no exchange"
+        assert self.found_anything(self.good()), "nothing came out of the recording"
+
+    def found_anything(self, run: Run) -> bool:
+        return bool(run.people)
+
+    def test_every_recording_is_used(self) -> None:
+        """An exchange that nothing asks for is a leftover, or a call that the plugin forgot."""
+        run = self.good()
+        used = set(run.transport.used)
+        if Capability.REVOKE in self.manifest.capabilities:
+            used |= self.run(use=lambda plugin, _run: plugin.revoke(self.revoked_token)).transport.used
+        left = [one for number, one in enumerate(exchanges(self.recording)) if number not in used]
+        assert not left, f"nothing asks for {left[0].method} {left[0].url}"
+
+    def test_hosts_are_declared(self) -> None:
+        """Nothing is called that the manifest does not name."""
+        allowed = self.manifest.hosts_for(self.manifest.read_config(self.config))
+        for _method, url in self.good().transport.sent:
+            assert host_of(url) in allowed, f"{host_of(url)} is not among the manifest's hosts"
+
+    def test_every_field_is_declared(self) -> None:
+        """A field that the manifest does not name would be refused for every district."""
+        run = self.good()
+        sections = [section for page in run.pages for section in page.sections]
+        records: list[SourcePerson | SourceSection] = [*run.people, *sections]
+        for name in sorted({name for record in records for name in record.present()}):
+            assert name in self.manifest.fields, f"the manifest's fields do not name {name}"
+
+    def test_only_records_come_out(self) -> None:
+        """The frozen records of the interface, each value of its declared type; no subclass, no vendor object."""
+        run = self.good()
+        results: list[tuple[object, type]] = [(page, RosterPage) for page in run.pages]
+        if run.identity is not None:
+            results.append((run.identity, SourceIdentity))
+        for result, kind in results:
+            assert list(faults_of(result, kind, kind.__name__)) == []
+
+    def test_a_rate_limit_is_told_with_its_seconds(self) -> None:
+        """429 at any request becomes RateLimited with the wait, told in seconds or as a date."""
+        for told, seconds in LIMITS.items():
+            for ordinal, run in self.altered(partial(from_then_on, status=429, headers={"retry-after": told})):
+                assert isinstance(run.error, RateLimited), _instead(run, f"429 at request {ordinal}")
+                assert run.error.retry_after_s == seconds, f"the wait is {seconds} s at request {ordinal}"
+
+    def test_refused_credentials_are_told(self) -> None:
+        """401 at any request becomes RejectedCredentials: it is no empty answer, and no outage."""
+        for ordinal, run in self.altered(partial(from_then_on, status=401)):
+            assert isinstance(run.error, RejectedCredentials), _instead(run, f"401 at request {ordinal}")
+
+    def test_an_outage_is_told(self) -> None:
+        """5xx and silence at any request become Unavailable: the caller tries again, and nothing is lost."""
+        makers: Sequence[Callable[[int], Alter]] = (
+            partial(from_then_on, status=500),
+            partial(from_then_on, status=503),
+            silence_from,
+        )
+        for make in makers:
+            for ordinal, run in self.altered(make):
+                assert isinstance(run.error, Unavailable), _instead(run, f"an outage at request {ordinal}")
+
+    def test_a_broken_answer_is_told(self) -> None:
+        """Nonsense at any request becomes BrokeContract or Unavailable: never a bare KeyError, never silence."""
+        bodies: list[bytes] = []
+
+        def note(_ordinal: int, response: Response) -> Response:
+            bodies.append(response.body)
+            return response
+
+        self.run(note)
+        for ordinal, body in enumerate(bodies):
+            for name, broken in nonsense(body):
+                run = self.run(body_at(ordinal, broken))
+                good = isinstance(run.error, BrokeContract | Unavailable)
+                assert good, _instead(run, f"{name} at request {ordinal}")
+
+    def test_hostile_values_pass(self) -> None:
+        """Empty, null, endless and odd names and e-mails lose nobody: people are known by their id alone."""
+        good = self.good()
+        ids = sorted(person.source_id for person in good.people)
+        names = {getattr(person, name) for person in good.people for name in NAME_FIELDS} - {""}
+        emails = {person.email for person in good.people} - {""}
+        trials = [(names, value) for value in HOSTILE_NAMES] + [(emails, value) for value in HOSTILE_EMAILS]
+        for replaced, value in trials:
+            run = self.run(values_replaced(replaced, value))
+            assert run.error is None, _instead(run, f"the hostile value {str(value)[:40]!r}")
+            now = sorted(person.source_id for person in run.people)
+            assert now == ids, f"the hostile value {str(value)[:40]!r} changes who is there"
+
+    def test_nothing_personal_or_secret_is_said(self) -> None:
+        """No log record, print, warning or exception holds a name, an e-mail, a token or a secret."""
+        good = self.good()
+        telling = self._telling(good)
+        echo = json.dumps(sorted(telling))
+        runs = [good]
+        for status in (400, 401, 404, 429, 500):
+            runs += [run for _, run in self.altered(partial(from_then_on, status=status, body=echo))]
+        for broken in (echo[:-3], "<" + echo, echo, *self._cut_bodies()):
+            runs += [run for _, run in self.altered(partial(body_at, body=broken.encode()))]
+        for run in runs:
+            for value in telling:
+                assert value not in run.said, "a name, an e-mail, a token or a secret is logged or raised"
+
+    def _telling(self, good: Run) -> set[str]:
+        config = self.manifest.read_config(self.config)
+        people = (getattr(person, name) for person in good.people for name in (*NAME_FIELDS, "email", "phone"))
+        tokens = (token.value for token in good.identity.tokens) if good.identity else ()
+        told: Iterable[object] = [*self.manifest.secrets_in(config), *people, *tokens, *self._tokens_of_recording()]
+        return {value for value in told if isinstance(value, str) and len(value) >= SHORTEST_TELLING}
+
+    def _cut_bodies(self) -> list[str]:
+        bodies = [one.response().body.decode() for one in exchanges(self.recording)]
+        return [body[:-3] for body in bodies if len(body) > SHORTEST_TELLING]
+
+    def _tokens_of_recording(self) -> list[str]:
+        bodies = [one.body for one in exchanges(self.recording) if isinstance(one.body, dict)]
+        named = [(str(name), value) for body in bodies for name, value in body.items()]
+        return [value for name, value in named if name.endswith("_token") and isinstance(value, str)]
+
+    def test_revoking_twice_is_fine(self) -> None:
+        """A token that is worthless already counts as revoked (RFC 7009 2.2); a plugin without revoke passes."""
+        if Capability.REVOKE not in self.manifest.capabilities:
+            return
+        gone = [from_then_on(1, status=400, body='{"error": "invalid_token"}'), from_then_on(1, status=200), None]
+
+        def twice(plugin: Any, _run: Run) -> None:
+            plugin.revoke(self.revoked_token)
+            plugin.revoke(self.revoked_token)
+
+        for alter in gone:
+            run = self.run(alter, use=twice)
+            assert run.error is None, _instead(run, "a second revocation")
+
+
+def _instead(run: Run, after: str) -> str:
+    """What a run did, by kind alone: the text of a failure may hold anything."""
+    if run.error is None:
+        return f"after {after}, the plugin goes on as if nothing were wrong"
+    known = "" if isinstance(run.error, ProviderFault) else ", which is no error of the interface"
+    return f"after {after}, the plugin raises {type(run.error).__name__}{known}"

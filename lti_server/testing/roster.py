@@ -1,0 +1,123 @@
+"""The contract of a RosterSource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from lti_server.providers.completeness import to_the_end
+from lti_server.providers.errors import BrokeContract, ProviderFault
+from lti_server.providers.records import Cursor, RecordKind, RosterPage
+from lti_server.testing.alterations import FOREIGN_HOST, links_abroad
+from lti_server.testing.contract import ProviderContract, Run
+from lti_server.testing.recorded import FakeClock, Recording, exchanges
+
+Key = tuple[RecordKind, str, str]
+
+
+class RosterSourceContract(ProviderContract):
+    """Inherit, say `provider`, `config`, `recording` and `removal`, and every check runs.
+
+    `removal` is the same provider later, after someone or something left: what it answers to a read since the
+    checkpoint of the first recording, or to a second whole read where it has no changes to tell.
+    """
+
+    removal: ClassVar[Recording]
+
+    def exercise(self, plugin: Any, run: Run) -> None:
+        self._read(None)(plugin, run)
+
+    def found_anything(self, run: Run) -> bool:
+        return bool(_everything(run.pages))
+
+    def _read(self, since: Cursor | None) -> Callable[[Any, Run], None]:
+        def read(plugin: Any, run: Run) -> None:
+            for page in plugin.pages(since):
+                run.pages.append(page)
+
+        return read
+
+    def test_ids_are_the_same_in_two_runs(self) -> None:
+        """Who and what is there has the same ids a day later."""
+        clock = FakeClock(self.now + timedelta(days=1))
+        first, second = self.good(), self.run(clock=clock)
+        assert set(_everything(first.pages)) == set(_everything(second.pages)), "ids change between two runs"
+
+    def test_nothing_comes_twice(self) -> None:
+        """Each person, section and membership comes once in a read."""
+        keys = _keys(self.good().pages)
+        twice = sorted({key[0].value for key in keys if keys.count(key) > 1})
+        assert not twice, f"a {', a '.join(twice)} comes twice in one read"
+
+    def test_only_the_last_page_says_that_it_is_the_last(self) -> None:
+        """It alone is complete and has no cursor, and what was announced did come; else the read counts for nothing."""
+        try:
+            list(to_the_end(self.good().pages))
+        except BrokeContract as fault:
+            raise AssertionError(str(fault)) from None
+
+    def test_a_read_resumed_from_any_cursor_gives_the_same(self) -> None:
+        """The pages so far and the rest from a page's cursor are together the whole read."""
+        pages = self.good().pages
+        whole = _everything(pages)
+        for number, page in enumerate(pages, start=1):
+            if page.cursor is None:
+                continue
+            rest = self.run(use=self._read(page.cursor))
+            assert rest.error is None, f"the read cannot be resumed after page {number}"
+            together = _everything([*pages[:number], *rest.pages])
+            assert together == whole, f"resumed after page {number}, the read gives something else"
+
+    def test_a_removal_is_told(self) -> None:
+        """Among changes, who left has a tombstone; in a whole read, who left is absent from it."""
+        pages = self.good().pages
+        before = _everything(pages)
+        if not before:
+            return
+        since = pages[-1].checkpoint
+        later = self.run(use=self._read(since), recording=self._said("removal"))
+        assert later.error is None, "the plugin fails on its `removal` recording"
+        unused = later.transport.unused()
+        assert not unused, f"nothing asks for {unused[0]} of the `removal` recording"
+        if any(page.delta for page in later.pages):
+            buried = [grave for page in later.pages for grave in page.tombstones]
+            assert buried, "someone left, and no tombstone says so"
+        else:
+            assert set(before) - set(_everything(later.pages)), "someone left, and is still there"
+
+    def test_a_next_link_to_another_host_is_refused(self) -> None:
+        """A list that leads abroad ends the read with BrokeContract, and nothing is sent there."""
+        recorded = [one.url for one in exchanges(self._said("recording"))]
+        touched: list[bool] = []
+        lead = links_abroad(recorded)
+
+        def alter(ordinal: int, response: Any) -> Any:
+            led = lead(ordinal, response)
+            touched.append(FOREIGN_HOST in str(led.headers) or FOREIGN_HOST.encode() in led.body)
+            return led
+
+        run = self.run(alter)
+        sent = [url for _method, url in run.transport.sent if FOREIGN_HOST in url]
+        assert not sent, "a next link to another host is followed"
+        if any(touched):
+            refused = isinstance(run.error, ProviderFault)
+            assert refused, "a next link to another host ends the read as if it were its last page"
+
+
+def _keys(pages: Iterable[RosterPage]) -> list[Key]:
+    return [key for page in pages for key in _of(page)]
+
+
+def _everything(pages: Iterable[RosterPage]) -> dict[Key, object]:
+    return {key: record for page in pages for key, record in _of(page).items()}
+
+
+def _of(page: RosterPage) -> dict[Key, object]:
+    found: dict[Key, object] = {(RecordKind.PERSON, one.source_id, ""): one for one in page.people}
+    found |= {(RecordKind.SECTION, one.source_id, ""): one for one in page.sections}
+    found |= {
+        (RecordKind.MEMBERSHIP, one.section_source_id, f"{one.person_source_id} {one.role}"): one
+        for one in page.memberships
+    }
+    return found

@@ -1,0 +1,182 @@
+"""For each check of the sign-in contract, plugins that break that promise and keep every other."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from typing import Any
+
+from lti_server.providers import (
+    AuthorizeRequest,
+    BrokeContract,
+    Callback,
+    Capability,
+    RateLimited,
+    RejectedCredentials,
+    Response,
+    SourceIdentity,
+    SourcePerson,
+    SourceToken,
+    Unavailable,
+)
+from lti_server.testing import Exchange
+from tests.contract.chalk import BASE, SIGN_IN, ChalkLogin, chalk_manifest
+
+BREAKERS: dict[str, list[tuple[type, dict[str, Any]]]] = {}
+"""Check → plugins that fail it alone, each with what its contract class says otherwise."""
+
+
+def breaks(check: str, **says: Any) -> Any:
+    def register(plugin: type) -> type:
+        BREAKERS.setdefault(check, []).append((plugin, says))
+        return plugin
+
+    return register
+
+
+BREAKERS["every_recording_is_used"] = [(ChalkLogin, {"recording": [*SIGN_IN, Exchange(url=f"{BASE}/never", body={})]})]
+
+
+@breaks("the_recording_is_not_empty")
+class SaysNobodysIssuer(ChalkLogin):
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        return dataclasses.replace(super().exchange(callback), issuer="")
+
+
+@breaks("manifest_and_class_agree")
+class DeclaresWhatItLacks(ChalkLogin):
+    manifest = chalk_manifest(Capability.LOGIN, Capability.ROSTER)
+
+
+@breaks("building_it_sends_nothing")
+class CallsWhileItIsBuilt(ChalkLogin):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        answer = self.transport.request("GET", f"{BASE}/me", authorization=self.basic)
+        if answer.status == 200:
+            self.row(answer)
+
+
+@breaks("every_field_is_declared")
+class FillsWhatItDoesNotDeclare(ChalkLogin):
+    def person(self, row: Any) -> SourcePerson:
+        return dataclasses.replace(super().person(row), language="fr")
+
+
+@breaks("only_records_come_out")
+class GivesNullForATenant(ChalkLogin):
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        nothing: Any = None
+        return dataclasses.replace(super().exchange(callback), provider_session_id=nothing)
+
+
+class _Translating(ChalkLogin):
+    """Does something else about one kind of fault than the interface says."""
+
+    fault: type[Exception] = Exception
+    instead: Exception
+
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        try:
+            return super().exchange(callback)
+        except self.fault:
+            raise self.instead from None
+
+
+@breaks("a_rate_limit_is_told_with_its_seconds")
+class TakesALimitForAnOutage(_Translating):
+    fault = RateLimited
+    instead = Unavailable("chalk.example is busy.")
+
+
+@breaks("an_outage_is_told")
+class TakesAnOutageForARefusal(_Translating):
+    fault = Unavailable
+    instead = RejectedCredentials("chalk.example does not answer.")
+
+
+@breaks("refused_credentials_are_told")
+class TakesARefusalForAnOutage(ChalkLogin):
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        try:
+            return super().exchange(callback)
+        except RejectedCredentials as fault:
+            if "Sign in again" in fault.detail:
+                raise
+            raise Unavailable("chalk.example does not answer.") from None
+
+
+@breaks("a_broken_answer_is_told")
+class TrustsEveryAnswer(ChalkLogin):
+    def row(self, response: Response) -> Any:
+        read: Any = response.json()
+        return read["data"]
+
+
+@breaks("hostile_values_pass")
+class NeedsAnEmail(ChalkLogin):
+    def row(self, response: Response) -> dict[str, Any]:
+        row = super().row(response)
+        if not row.get("email"):
+            raise BrokeContract("chalk.example sent no e-mail.")
+        return row
+
+
+@breaks("nothing_personal_or_secret_is_said")
+class LogsTheToken(ChalkLogin):
+    def token(self, callback: Callback) -> str:
+        token = super().token(callback)
+        logging.getLogger("chalk").info("signed in with %s", token)
+        return token
+
+
+@breaks("revoking_twice_is_fine")
+class TakesAGoneTokenForAFault(ChalkLogin):
+    def revoke(self, token: SourceToken) -> None:
+        form = {"token": token.value}
+        if self.transport.request("POST", f"{BASE}/revoke", form=form, authorization=self.basic).status == 400:
+            raise RejectedCredentials("chalk.example does not know the token.")
+
+
+@breaks("who_signs_in_is_the_same_twice")
+class MakesTheSubjectFromTheTime(ChalkLogin):
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        return dataclasses.replace(super().exchange(callback), subject=f"u1-{self.clock.now():%S}")
+
+
+@breaks("a_used_code_is_told")
+class TakesAUsedCodeForNonsense(ChalkLogin):
+    def used(self) -> Exception:
+        return BrokeContract("chalk.example answered without a token.")
+
+
+@breaks("hosts_are_declared")
+class AsksAHostThatItDoesNotDeclare(ChalkLogin):
+    manifest = dataclasses.replace(ChalkLogin.manifest, hosts=("signin.example",))
+
+    def authorize(self, request: AuthorizeRequest) -> str:
+        return super().authorize(request).replace(BASE, "https://signin.example")
+
+
+@breaks("the_address_leads_back_with_the_state")
+class ForgetsTheState(ChalkLogin):
+    def query(self, request: AuthorizeRequest) -> dict[str, str]:
+        return super().query(request) | {"state": "mine"}
+
+
+@breaks("the_address_leads_back_with_the_state")
+class LeadsToAnotherHost(ChalkLogin):
+    def authorize(self, request: AuthorizeRequest) -> str:
+        return super().authorize(request).replace(BASE, "https://elsewhere.example")
+
+
+@breaks("the_address_shows_no_secret")
+class ShowsTheVerifier(ChalkLogin):
+    def query(self, request: AuthorizeRequest) -> dict[str, str]:
+        return super().query(request) | {"code_challenge": request.code_verifier}
+
+
+@breaks("the_address_shows_no_secret")
+class ShowsTheSecret(ChalkLogin):
+    def query(self, request: AuthorizeRequest) -> dict[str, str]:
+        return super().query(request) | {"client_secret": str(self.config["secret"])}
