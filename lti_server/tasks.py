@@ -1,0 +1,114 @@
+"""Background work: procrastinate on the same PostgreSQL. Jobs are deferred on the caller's own transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import procrastinate
+import structlog
+from procrastinate import exceptions as queue_errors
+from procrastinate.retry import RetryStrategy
+from sqlalchemy.engine import Connection
+
+Handler = Callable[..., None]
+
+HEARTBEAT_S = 5.0
+STALLED_AFTER_S = 20.0
+RESCUE_EVERY = "* * * * * */10"
+SWEEP_EVERY = "*/5 * * * *"
+ATTEMPTS = 12
+
+
+class Queue:
+    """Where work is put. Arguments are ids and numbers: never anything about a person."""
+
+    def __init__(self) -> None:
+        # Never opened: each job goes out on the connection of whoever defers it.
+        self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
+
+    def defer(
+        self,
+        connection: Connection,
+        task: str,
+        *,
+        lock: str | None = None,
+        queueing_lock: str | None = None,
+        schedule_at: datetime | None = None,
+        **arguments: str | int,
+    ) -> bool:
+        """Put a job into the queue on this transaction: a rollback leaves none.
+
+        `lock`: jobs of one lock run one after another. `queueing_lock`: at most one such job waits; the answer is
+        False where one does already.
+        """
+        raw = connection.connection.driver_connection
+        deferrer = self._app.configure_task(
+            task, lock=lock, queueing_lock=queueing_lock, schedule_at=schedule_at, connection=raw
+        )
+        if queueing_lock is None:
+            deferrer.defer(**arguments)
+            return True
+        savepoint = connection.begin_nested()
+        try:
+            deferrer.defer(**arguments)
+        except queue_errors.AlreadyEnqueued:
+            savepoint.rollback()
+            return False
+        savepoint.commit()
+        return True
+
+
+class Worker:
+    """Runs handlers by task name until it is told to stop; a dead worker's jobs are run by another within 60 s."""
+
+    def __init__(self, url: str, options: str, handlers: Mapping[str, Handler], sweep: Callable[[], None]) -> None:
+        self._url = url
+        self._options = options
+        self._handlers = dict(handlers)
+        self._sweep = sweep
+
+    def run(self, *, concurrency: int = 4, until_idle: bool = False) -> None:
+        """Work. `until_idle`: return once nothing is left that may run now."""
+        asyncio.run(self._run(concurrency, until_idle))
+
+    async def _run(self, concurrency: int, until_idle: bool) -> None:
+        app = self._app(concurrency)
+        async with app.open_async():
+            await app.run_worker_async(
+                concurrency=concurrency,
+                wait=not until_idle,
+                install_signal_handlers=not until_idle,
+                delete_jobs="successful",
+                fetch_job_polling_interval=2.0,
+                update_heartbeat_interval=HEARTBEAT_S,
+                stalled_worker_timeout=STALLED_AFTER_S,
+                shutdown_graceful_timeout=25.0,
+            )
+
+    def _app(self, concurrency: int) -> procrastinate.App:
+        connector = procrastinate.PsycopgConnector(
+            conninfo=self._url, kwargs={"options": self._options}, min_size=1, max_size=concurrency + 3
+        )
+        app = procrastinate.App(connector=connector)
+        retry = RetryStrategy(max_attempts=ATTEMPTS, exponential_wait=2)
+        for name, handler in self._handlers.items():
+            app.task(name=name, retry=retry)(handler)
+        self._add_housekeeping(app)
+        return app
+
+    def _add_housekeeping(self, app: procrastinate.App) -> None:
+        sweep = self._sweep
+
+        @app.periodic(cron=RESCUE_EVERY)
+        @app.task(name="queue.rescue", queueing_lock="queue.rescue", retry=False)
+        async def rescue(timestamp: int) -> None:
+            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+                structlog.get_logger("lti_server.tasks").warning("job of a dead worker", task=job.task_name, job=job.id)
+                await app.job_manager.retry_job(job)
+
+        @app.periodic(cron=SWEEP_EVERY)
+        @app.task(name="queue.sweep", queueing_lock="queue.sweep", retry=False)
+        def sweep_spent(timestamp: int) -> None:
+            sweep()
