@@ -7,7 +7,7 @@ import re
 from tests.guards.repository import shown, texts
 
 # Spelt so that this file passes its own test.
-REGISTRIES = tuple(f"{host}.org" for host in ("pypi", "pythonhosted", "npmjs", "debian")) + ("yarnpkg" + ".com",)
+REGISTRIES = (*(f"{host}.org" for host in ("pypi", "pythonhosted", "npmjs", "debian")), "yarnpkg" + ".com")
 MACHINE = re.compile(r"(?<![\w.-])/(?:r[o]ot|h[o]me/[a-z]\w*|U[s]ers/\w+|w[o]rk/\w+|t[m]p/\w+)(?:/|\b)")
 PRIVATE_KEY = re.compile(r"-----BEGIN (?:RSA |EC |)PRIVATE [K]EY-----\s+[A-Za-z0-9+/]{40}")
 

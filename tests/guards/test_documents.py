@@ -1,0 +1,107 @@
+"""The documents say what the code does: every setting, problem, refusal, command, dependency and folder."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+
+from click import Command, Group
+
+from lti_server import errors
+from lti_server.settings import PREFIX, Settings
+from tests.guards.repository import ROOT, shown, sources, tracked, tree
+
+DOCS = ROOT / "docs"
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    wanted = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
+    assert set(re.findall(rf"^\| `({PREFIX}\w+)`", _page("reference/settings"), re.MULTILINE)) == wanted
+
+
+def test_every_problem_is_documented_and_no_other() -> None:
+    families = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    wanted = {kind.slug for kind in families if issubclass(kind, errors.LtiServerError)}
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", _page("reference/problems"), re.MULTILINE)) == wanted
+
+
+def test_every_reason_to_refuse_a_launch_is_documented_and_no_other() -> None:
+    documented = set(re.findall(r"^\| `([a-z-]+)` \|", _page("reference/launch-refusals"), re.MULTILINE))
+    assert documented == set(_reasons())
+
+
+def test_every_command_is_documented_and_no_other() -> None:
+    cli = importlib.import_module("lti_server.cli")
+    said = re.findall(r"^`lti-server ([^`]*)`$", _page("reference/command-line"), re.MULTILINE)
+    documented = {re.split(r" (?=[\[\-A-Z])", line)[0] for line in said}
+    assert documented == {name for name, _ in _commands(cli.main)}
+
+
+def test_every_option_of_a_command_that_is_documented_exists() -> None:
+    cli = importlib.import_module("lti_server.cli")
+    commands = dict(_commands(cli.main))
+    for line in re.findall(r"^`lti-server ([^`]*)`$", _page("reference/command-line"), re.MULTILINE):
+        name = re.split(r" (?=[\[\-A-Z])", line)[0]
+        options = {option for parameter in commands[name].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", line)) <= options, name
+
+
+def test_every_dependency_has_its_reason_and_no_other_has_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = project["project"]["dependencies"] + [
+        one for group in project["dependency-groups"].values() for one in group
+    ]
+    names = {re.split(r"[\[<>=~! ]", one)[0].lower() for one in listed}
+    shared = {"cryptography"}
+    assert set(re.findall(r"^\| ([a-z0-9-]+) \|", _page("adr/0001-dependencies"), re.MULTILINE)) == names | shared
+
+
+def test_every_folder_has_its_line_and_no_other_has_one() -> None:
+    tops = ("lti_server", "plugins", "tests", "docs", "requirements", "tools")
+    folders = {parent for path in tracked() for parent in path.relative_to(ROOT).parents}
+    wanted = {f"{folder.as_posix()}/" for folder in folders if folder.parts and folder.parts[0] in tops}
+    wanted = {name for name in wanted if name.count("/") <= 2}
+    assert set(re.findall(r"^\| `([\w/.-]+/)` \|", _page("where-things-live"), re.MULTILINE)) == wanted
+
+
+def test_the_change_log_has_the_present_version_or_what_is_unreleased() -> None:
+    assert re.search(
+        r"^## \[(?:Unreleased|\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    broken = []
+    for page in [path for path in tracked() if path.suffix == ".md"]:
+        for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
+            broken += [] if (page.parent / target).exists() else [f"{shown(page)} -> {target}"]
+    assert not broken
+
+
+def test_the_readme_is_under_a_page() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 60
+
+
+def _page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def _reasons() -> Iterator[str]:
+    """The first argument of each `LaunchRejected(…)` in the code."""
+    for path in sources("lti_server"):
+        for node in ast.walk(tree(path)):
+            named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "LaunchRejected"
+            if named and isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                yield str(node.args[0].value)
+
+
+def _commands(command: Command, path: str = "") -> Iterator[tuple[str, Command]]:
+    if isinstance(command, Group):
+        for name, child in command.commands.items():
+            yield from _commands(child, f"{path} {name}".strip())
+    else:
+        yield path, command
