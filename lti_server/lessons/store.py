@@ -1,0 +1,31 @@
+"""Lessons added by file, kept as the document that `schemas` checked. Operator's data: no tenant, nobody's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.engine import Connection
+
+from lti_server.lessons.tables import lesson
+
+
+def keep(connection: Connection, definitions: Mapping[str, Mapping[str, Any]], at: datetime) -> None:
+    """Add the definitions by lesson id; one that is there already is replaced and keeps its `added_at`."""
+    if not definitions:
+        return
+    rows = [{"id": lesson_id, "definition": dict(one), "added_at": at} for lesson_id, one in definitions.items()]
+    insert = pg.insert(lesson)
+    statement = insert.on_conflict_do_update(
+        index_elements=[lesson.c.id], set_={"definition": insert.excluded.definition}
+    )
+    connection.execute(statement, rows)
+
+
+def definitions(connection: Connection) -> list[Mapping[str, Any]]:
+    """Every definition, in the order in which they were added."""
+    rows = connection.execute(sa.select(lesson.c.definition).order_by(lesson.c.added_at, lesson.c.id))
+    return [row.definition for row in rows]

@@ -1,0 +1,74 @@
+"""Which language a page speaks: the address decides, then the browser; nothing is stored for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, has_request_context, request
+from flask_babel import get_locale
+
+NAMES = {"en": "English", "fr": "Français"}
+ONCE = frozenset({"lang", "ticket"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """One choice of the language switch; `address` is this page in that language."""
+
+    code: str
+    name: str
+    address: str
+    current: bool
+
+
+def selector(locales: Sequence[str]) -> Callable[[], str]:
+    """Flask-Babel's `locale_selector`: `?lang=`, else what the browser prefers, else the first of `locales`."""
+
+    def choose() -> str:
+        asked = request.args.get("lang", "")
+        if asked in locales:
+            return asked
+        return request.accept_languages.best_match(list(locales)) or locales[0]
+
+    return choose
+
+
+def register(app: Flask, locales: Sequence[str]) -> None:
+    """Give templates `page_locale` and `languages`, and carry `?lang=` from page to page in the address."""
+
+    @app.context_processor
+    def speak() -> dict[str, Any]:
+        code = _current(locales)
+        return {"page_locale": code, "languages": _choices(locales, code)}
+
+    @app.url_defaults
+    def carry(endpoint: str, values: dict[str, Any]) -> None:
+        if not has_request_context() or endpoint == "static" or endpoint.endswith(".static"):
+            return
+        asked = request.args.get("lang", "")
+        if asked in locales:
+            values.setdefault("lang", asked)
+
+
+def _current(locales: Sequence[str]) -> str:
+    locale = get_locale()
+    return str(locale.language) if locale is not None else locales[0]
+
+
+def _choices(locales: Sequence[str], current: str) -> list[Language]:
+    """A ticket is never repeated in a link: it opens once, and it is nobody else's."""
+    if not has_request_context():
+        return []
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ONCE]
+    return [
+        Language(
+            code=code,
+            name=NAMES.get(code, code),
+            address=f"{request.path}?{urlencode([*kept, ('lang', code)])}",
+            current=code == current,
+        )
+        for code in locales
+    ]
