@@ -26,7 +26,7 @@ class Catalogue:
 
     def __init__(
         self, packaged: Iterable[Lesson], stored: Stored, *, monotonic_s: Callable[[], float] = time.monotonic
-    ):
+    ) -> None:
         self._packaged = {lesson.id: lesson for lesson in packaged}
         self._stored = stored
         self._monotonic_s = monotonic_s

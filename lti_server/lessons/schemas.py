@@ -81,7 +81,7 @@ class LessonSchema(Schema):
     activities = fields.List(
         fields.Nested(ActivitySchema),
         required=True,
-        validate=validate.Length(min=1, max=100, error="1 to 100 of them."),
+        validate=validate.Length(min=1, max=100, error="needs 1 to 100 of them."),
     )
 
     @validates_schema(skip_on_field_errors=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,7 +14,6 @@ from lti_server.errors import NotFound
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.model import FALLBACK, LANGUAGES, Activity, Lesson, Player
 from lti_server.web.guards import public
-from lti_server.web.headers import allow_frames
 
 FROM_COURSE = "course"
 
@@ -90,7 +89,6 @@ def blueprint(*, catalogue: Catalogue, open_ticket: OpenTicket, resume: Resume) 
 
 def _play(parts: _Parts, lesson_id: str) -> Response:
     """Play with a launch, or with no account at all; only an address that says "from a course" asks for a launch."""
-    allow_frames()
     lesson = parts.catalogue.get(lesson_id)
     ticket = request.args.get("ticket", "")
     launched = bool(ticket) or request.args.get("from") == FROM_COURSE
