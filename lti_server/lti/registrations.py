@@ -15,7 +15,7 @@ from lti_server.errors import Conflict, InvalidInput, LaunchRejected, NotFound
 from lti_server.ids import Clock, DistrictId, GrantId, RegistrationId, new_id
 from lti_server.lti.tables import deployment, platform_keys, registration
 from lti_server.privacy.doors import DoorKeys
-from lti_server.privacy.tables import grants
+from lti_server.privacy.grants import end_grant, open_grant
 
 LONGEST_ID = 255
 UrlCheck = Callable[[str], None]
@@ -116,15 +116,7 @@ class Registrations:
                 raise NotFound("There is no such platform. `lti-server platform list` shows those there are.")
             found = _read(connection, registration_id)
             connection.execute(registration.update().where(registration.c.id == found.id).values(removed_at=now))
-            connection.execute(
-                grants.update()
-                .where(grants.c.id == found.grant_id)
-                .values(state="revoked", epoch=grants.c.epoch + 1, ended_at=now)
-            )
-            connection.execute(
-                sa.text("UPDATE session SET ended_at = :now WHERE grant_id = :grant AND ended_at IS NULL"),
-                {"now": now, "grant": found.grant_id},
-            )
+            end_grant(connection, found.grant_id, now)
             connection.execute(sa.text("DELETE FROM service_token WHERE registration_id = :id"), {"id": found.id})
             self._close_doors(connection, found)
             return found
@@ -175,12 +167,8 @@ class Registrations:
                 )
 
     def _insert(self, connection: Connection, district_id: DistrictId, platform: Platform, now: datetime) -> Registered:
-        registration_id, grant_id = RegistrationId(new_id()), GrantId(new_id())
-        connection.execute(
-            grants.insert().values(
-                id=grant_id, district_id=district_id, provider="lti", state="active", epoch=1, created_at=now
-            )
-        )
+        registration_id = RegistrationId(new_id())
+        grant_id = open_grant(connection, district_id, "lti", now)
         connection.execute(
             registration.insert().values(
                 id=registration_id, district_id=district_id, grant_id=grant_id, issuer=platform.issuer,
