@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError
@@ -120,7 +121,8 @@ def _parsed(problems: list[str]) -> dict[str, object]:
     try:
         env.seal()
     except EnvValidationError as error:
-        problems += [f"{name}: {' '.join(faults)}" for name, faults in error.error_messages.items()]
+        messages: Any = error.error_messages
+        problems += [f"{name}: {' '.join(map(str, faults))}" for name, faults in messages.items()]
     return values
 
 

@@ -54,10 +54,11 @@ _STANDS = """
   s.ended_at IS NULL AND s.expires_at > :now AND g.state = 'active' AND g.epoch = s.grant_epoch
 """
 # The ticket is spent by the one UPDATE that finds it unspent.
-_SPEND_TICKET = (
-    "UPDATE session s SET ticket_used_at = :now, cookie_hash = :cookie FROM grants g"
-    " WHERE s.id = :id AND g.id = s.grant_id AND s.ticket_used_at IS NULL AND s.ticket_expires_at > :now AND"
-)
+_SPEND_TICKET = """
+UPDATE session s SET ticket_used_at = :now, cookie_hash = :cookie FROM grants g
+WHERE s.id = :id AND g.id = s.grant_id AND s.ticket_used_at IS NULL AND s.ticket_expires_at > :now
+  AND s.lesson_id = coalesce(CAST(:lesson AS text), s.lesson_id) AND
+"""
 _SPEND = sa.text(_SPEND_TICKET + _STANDS + "RETURNING" + _SESSION)
 _READ = sa.text(
     "SELECT" + _SESSION + "FROM session s JOIN grants g ON g.id = s.grant_id WHERE s.id = :id AND" + _STANDS
@@ -87,14 +88,16 @@ class HandOff:
         self._database = database
         self._clock = clock
 
-    def exchange(self, ticket: str) -> HandedOver | None:
-        """The session of a ticket, or None where it was used, is too old, or its grant has ended."""
+    def exchange(self, ticket: str, lesson_id: str | None = None) -> HandedOver | None:
+        """The session of a ticket, or None where it was used, is too old, of another lesson, or its grant has ended."""
         cookie = new_token()
         with self._database.anyone() as connection:
             found = enter_by(connection, Door.TICKET, token_hash(ticket))
             if found is None:
                 return None
-            values = {"id": found.target_id, "now": self._clock.now(), "cookie": token_hash(cookie)}
+            values = {
+                "id": found.target_id, "now": self._clock.now(), "cookie": token_hash(cookie), "lesson": lesson_id
+            }  # fmt: skip
             row = connection.execute(_SPEND, values).one_or_none()
             if row is None:
                 return None

@@ -15,7 +15,7 @@ from lti_server.accounts.intake import Intake, Kept
 from lti_server.accounts.model import Kind, Known, Subject
 from lti_server.db import Database, Door, enter_by
 from lti_server.errors import LaunchRejected
-from lti_server.ids import Clock, DistrictId, MembershipId, SectionId, SessionId, new_id
+from lti_server.ids import Clock, ContractId, DistrictId, MembershipId, SectionId, SessionId, new_id
 from lti_server.lti import signature, store
 from lti_server.lti.claims import LTI, Launch, check_message, check_token
 from lti_server.lti.lesson_link import Wanted, wanted
@@ -25,6 +25,7 @@ from lti_server.lti.signature import Token
 from lti_server.lti.state import AGAIN, LoginState
 from lti_server.lti.store import Arrival, Standing
 from lti_server.privacy import log
+from lti_server.privacy.contracts import Policies
 from lti_server.privacy.crypto import KeyRing, new_token, token_hash
 from lti_server.privacy.doors import DoorKeys
 from lti_server.roster.arrival import CourseSaid, put_membership, put_section
@@ -38,7 +39,7 @@ PURPOSE = "instruction"
 class Lessons(Protocol):
     """What a launch asks of the catalogue."""
 
-    def place(self, connection: Connection, lesson_id: str, activity_id: str) -> LessonPlace | None:
+    def place(self, lesson_id: str, activity_id: str) -> LessonPlace | None:
         """Where a lesson is played, or None for a lesson or activity that does not exist."""
         ...
 
@@ -50,6 +51,7 @@ class LessonPlace:
     lesson_id: str
     activity_id: str
     url: str | None
+    hosts: tuple[str, ...]
     no_pii: bool
 
 
@@ -97,6 +99,7 @@ class OpenLaunch:
         doors: DoorKeys,
         platform_keys: PlatformKeys,
         intake: Intake,
+        policies: Policies,
         lessons: Lessons,
         after_teacher: AfterLaunch,
         clock: Clock,
@@ -108,6 +111,7 @@ class OpenLaunch:
         self._doors = doors
         self._platform_keys = platform_keys
         self._intake = intake
+        self._policies = policies
         self._lessons = lessons
         self._after_teacher = after_teacher
         self._clock = clock
@@ -208,10 +212,11 @@ class OpenLaunch:
         hashed: bytes,
         now: datetime,
     ) -> Opened:
-        place = self._place(connection, launch)
+        contract_id = self._contract(standing)
+        place = self._place(connection, contract_id, launch)
         role = role_of(launch.roles)
         source = people.Source(grant_id=standing.grant_id, epoch=standing.epoch, run_id=None, at=now)
-        kept = self._kept(connection, standing, launch, arrival, role, place)
+        kept = self._kept(connection, contract_id, standing, launch, arrival, role, place)
         known = self._person(connection, standing, launch, arrival, hashed, role, source, kept)
         section_id, membership_id = self._membership(connection, standing, launch, arrival, known, role, source)
         wanted_link = Wanted(lesson_id=place.lesson_id, activity_id=place.activity_id)
@@ -233,20 +238,39 @@ class OpenLaunch:
         store.open_session(connection, session, _entry(standing, known, kept, now))
         return Opened(ticket=ticket, place=place)
 
-    def _place(self, connection: Connection, launch: Launch) -> LessonPlace:
+    def _contract(self, standing: Standing) -> ContractId:
+        if standing.contract_id is None:
+            raise LaunchRejected(
+                "no-contract",
+                "Your district has no contract in force for these lessons. Ask your administrator to sign one.",
+            )
+        return standing.contract_id
+
+    def _place(self, connection: Connection, contract_id: ContractId, launch: Launch) -> LessonPlace:
         named = wanted(launch.target_link_uri, launch.custom, self._base_path)
-        place = self._lessons.place(connection, named.lesson_id, named.activity_id) if named else None
+        place = self._lessons.place(named.lesson_id, named.activity_id) if named else None
         if place is None:
             raise LaunchRejected(
                 "no-lesson",
                 "The link in the course does not name a lesson that is here. Ask whoever made the link to choose the "
                 "lesson again.",
             )
+        policy = self._policies.of(connection, contract_id)
+        if not policy.allows_provider("lti"):
+            raise LaunchRejected(
+                "provider-not-allowed", "Your district's contract does not allow launches from an LMS."
+            )
+        if not policy.subprocessor_hosts.issuperset(place.hosts):
+            raise LaunchRejected(
+                "host-not-allowed",
+                "This lesson is on a site that your district's contract does not name. Ask your administrator.",
+            )
         return place
 
     def _kept(
         self,
         connection: Connection,
+        contract_id: ContractId,
         standing: Standing,
         launch: Launch,
         arrival: Arrival,
@@ -254,16 +278,11 @@ class OpenLaunch:
         place: LessonPlace,
     ) -> Kept:
         """What the contract lets be kept of this person, decided before anything is written (law 2)."""
-        if standing.contract_id is None:
-            raise LaunchRejected(
-                "no-contract",
-                "Your district has no contract in force for these lessons. Ask your administrator to sign one.",
-            )
         kind = arrival.known.kind if arrival.known else _kind(role)
         personal: Mapping[str, object] = launch.personal
         if place.no_pii:
             personal = {name: value for name, value in personal.items() if name == "sub"}
-        kept = self._intake(connection, standing.contract_id, standing.district_id, kind, personal)
+        kept = self._intake(connection, contract_id, standing.district_id, kind, personal)
         return replace(kept, whole=not place.no_pii)
 
     def _person(

@@ -14,7 +14,7 @@ PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 def allow_frames() -> None:
     """This answer may be shown in a frame of any site: a course's page in any LMS.
 
-    The LMS's page is on a host that no registration names (Canvas shows tools on the school's own host), so no list
+    The LMS's page may be on a host that no registration names (Canvas shows tools on the school's own), so no list
     would be right. What may be done in the frame needs the launch's own token, never a cookie alone.
     """
     g.frames = "*"

@@ -1,0 +1,291 @@
+"""The one place where concrete parts meet: the house that every process lives in, and the Flask application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import sqlalchemy as sa
+from flask import Flask, Response, after_this_request, request
+from flask_babel import Babel
+from sqlalchemy.engine import Connection
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from lti_server.accounts.intake import ContractIntake
+from lti_server.db import Database, application_role, database_name
+from lti_server.errors import ProviderFailed
+from lti_server.ids import Clock, DistrictId, SectionId, SystemClock
+from lti_server.lessons import catalogue as lesson_catalogue
+from lti_server.lessons import views as lesson_views
+from lti_server.lessons.catalogue import Catalogue
+from lti_server.lessons.handoff import HandedOver, HandOff
+from lti_server.lessons.views import LaunchContext
+from lti_server.lti import views as lti_views
+from lti_server.lti.keys import ToolKeys
+from lti_server.lti.launches import LessonPlace, OpenLaunch
+from lti_server.lti.platform_keys import PlatformKeys
+from lti_server.lti.registrations import Registrations
+from lti_server.lti.state import StateSigner
+from lti_server.privacy import districts
+from lti_server.privacy.contracts import Policies
+from lti_server.privacy.crypto import KeyRing
+from lti_server.privacy.doors import DoorKeys
+from lti_server.providers.addresses import AddressGuard
+from lti_server.providers.connections import OutboundLimits
+from lti_server.providers.errors import BrokeContract
+from lti_server.providers.faults import server_errors
+from lti_server.providers.registry import Registry, load_registry
+from lti_server.providers.transport import HttpTransport, outbound_session
+from lti_server.settings import Settings
+from lti_server.tasks import Handler, Queue, Worker
+from lti_server.web import home, languages
+from lti_server.web.guards import init_guards
+from lti_server.web.headers import init_headers
+from lti_server.web.health import init_health
+from lti_server.web.problems import init_problems
+
+COOKIE = "lti_lesson"
+LARGEST_REQUEST = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class House:
+    """What every process has: built once, after any fork. Nothing is opened before it is asked for."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+
+    @cached_property
+    def ring(self) -> KeyRing:
+        return KeyRing.from_secrets(self.settings.secret_keys)
+
+    @cached_property
+    def doors(self) -> DoorKeys:
+        with self.database.anyone() as connection:
+            return DoorKeys(districts.directory_key(connection, self.ring, self.clock.now()))
+
+    @cached_property
+    def policies(self) -> Policies:
+        return Policies()
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue()
+
+    @cached_property
+    def registry(self) -> Registry:
+        return load_registry(self.settings.providers)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return lesson_catalogue.from_settings(
+            lesson_catalogue.stored_in(self.database),
+            self.settings.lessons_file,
+            https_only_except=self.settings.insecure_hosts,
+        )
+
+    @cached_property
+    def transport(self) -> HttpTransport:
+        return HttpTransport(outbound_session(insecure_hosts=self.settings.insecure_hosts), self.clock)
+
+    @cached_property
+    def tool_keys(self) -> ToolKeys:
+        return ToolKeys(self.database, self.ring, self.clock)
+
+    @cached_property
+    def registrations(self) -> Registrations:
+        guard = AddressGuard(insecure_hosts=frozenset(host.lower() for host in self.settings.insecure_hosts))
+
+        def check(url: str) -> None:
+            try:
+                guard.check_url(url)
+            except BrokeContract as error:
+                raise ValueError(error.detail) from error
+
+        return Registrations(self.database, self.doors, self.clock, check)
+
+    @cached_property
+    def handoff(self) -> HandOff:
+        return HandOff(self.database, self.clock)
+
+    @cached_property
+    def intake(self) -> ContractIntake:
+        return ContractIntake("lti", self.policies)
+
+    def open_launch(self) -> OpenLaunch:
+        """The launch use case with its parts."""
+        base = urlsplit(self.settings.base_url)
+        return OpenLaunch(
+            database=self.database,
+            ring=self.ring,
+            doors=self.doors,
+            platform_keys=PlatformKeys(self.database, self._key_source, self.clock),
+            intake=self.intake,
+            policies=self.policies,
+            lessons=_Lessons(self.catalogue),
+            after_teacher=self._after_teacher,
+            clock=self.clock,
+            tool_origin=f"{base.scheme}://{base.netloc}",
+            base_path=base.path,
+        )
+
+    def handlers(self) -> dict[str, Handler]:
+        """What the worker runs, by task name."""
+        return {}
+
+    def sweep(self) -> None:
+        """Take away what is spent: nonces, tokens, sessions and the doors that they had."""
+        now = self.clock.now()
+        for district in districts.every(self.database, self.ring):
+            with self.database.tenant(district.id) as connection:
+                for table in ("spent_nonce", "lesson_token", "session", "service_token"):
+                    connection.execute(sa.text(f"DELETE FROM {table} WHERE expires_at < :now"), {"now": now})  # noqa: S608
+        with self.database.anyone() as connection:
+            connection.execute(sa.text("SELECT directory_sweep(:now)"), {"now": now})
+
+    def _key_source(self, url: str, timeout_s: float) -> Mapping[str, Any]:
+        limits = OutboundLimits(total_s=timeout_s)
+        session = outbound_session(insecure_hosts=self.settings.insecure_hosts, limits=limits)
+        return _json_object(HttpTransport(session, self.clock), session, url)
+
+    def _after_teacher(self, connection: Connection, district_id: DistrictId, section_id: SectionId) -> None:
+        self.queue.defer(
+            connection,
+            "roster.sync_section",
+            queueing_lock=f"roster.sync_section:{section_id}",
+            district_id=str(district_id),
+            section_id=str(section_id),
+        )
+
+
+def _json_object(transport: HttpTransport, session: requests.Session, url: str) -> Mapping[str, Any]:
+    try:
+        with server_errors("lti"):
+            found = transport.request("GET", url, headers={"Accept": "application/json"}).json()
+    finally:
+        session.close()
+    if not isinstance(found, dict):
+        raise ProviderFailed("The key set of the LMS is not a JSON object.")
+    return found
+
+
+class _Lessons:
+    """The catalogue, as a launch asks it."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def place(self, lesson_id: str, activity_id: str) -> LessonPlace | None:
+        lesson = self._catalogue.find(lesson_id)
+        if lesson is None or (activity_id and lesson.activity(activity_id) is None):
+            return None
+        return LessonPlace(
+            lesson_id=lesson.id, activity_id=activity_id, url=lesson.url, hosts=lesson.hosts, no_pii=lesson.no_pii
+        )
+
+
+def build_house(settings: Settings, database_url: str, clock: Clock | None = None) -> House:
+    """A house on a database that is there and migrated, under its application role."""
+    role = application_role(database_name(database_url))
+    return House(settings=settings, database=Database(database_url, role=role), clock=clock or SystemClock())
+
+
+def run_worker(house: House, *, concurrency: int = 4, until_idle: bool = False) -> None:
+    """Work off the queue with the handlers of every feature."""
+    database = house.database
+    Worker(database.url, database.options, house.handlers(), house.sweep).run(
+        concurrency=concurrency, until_idle=until_idle
+    )
+
+
+def create_app(house: House) -> Flask:
+    """The web application. Call it once a process, after any fork."""
+    settings = house.settings
+    app = Flask("lti_server.web")
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
+        BABEL_TRANSLATION_DIRECTORIES="../translations",
+        API_TITLE="lti-server",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask's own way to wrap an application
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )
+    Babel(app, locale_selector=languages.selector(settings.locales), default_locale=settings.locales[0])
+    languages.register(app, settings.locales)
+    init_problems(app, settings.base_url)
+    init_headers(app, https=settings.https)
+    init_guards(app)
+    init_health(app, house.database, settings.metrics_token)
+    app.register_blueprint(home.blueprint(house.catalogue))
+    app.register_blueprint(_lti(house))
+    app.register_blueprint(_lessons(house))
+    return app
+
+
+def _lti(house: House) -> Any:
+    return lti_views.blueprint(
+        lti_views.LtiParts(
+            registrations=house.registrations,
+            states=StateSigner(house.ring, house.clock),
+            open_launch=house.open_launch(),
+            tool_keys=house.tool_keys,
+            base_url=house.settings.base_url,
+        )
+    )
+
+
+def _lessons(house: House) -> Any:
+    """The lesson pages; the browser's cookie is for one lesson's address alone, so that two launches do not mix."""
+
+    def open_ticket(ticket: str, lesson_id: str) -> LaunchContext | None:
+        handed = house.handoff.exchange(ticket, lesson_id)
+        if handed is not None:
+            _keep_cookie(house.settings, handed)
+        return None if handed is None else _context(house.settings, handed)
+
+    def resume(lesson_id: str) -> LaunchContext | None:
+        for name in (COOKIE + "_s", COOKIE):
+            cookie = request.cookies.get(name)
+            handed = house.handoff.resume(cookie, lesson_id) if cookie else None
+            if handed is not None:
+                return _context(house.settings, handed)
+        return None
+
+    pages = lesson_views.blueprint(catalogue=house.catalogue, open_ticket=open_ticket, resume=resume)
+    return pages
+
+
+def _context(settings: Settings, handed: HandedOver) -> LaunchContext:
+    return LaunchContext(
+        token=handed.token,
+        lesson_id=handed.session.lesson_id,
+        api=f"{settings.base_url}/api/v1",
+        locale=handed.session.locale,
+        activity_id=handed.session.activity_id,
+    )
+
+
+def _keep_cookie(settings: Settings, handed: HandedOver) -> None:
+    """For a reload alone. As at login, a plain twin goes along over plain http (loopback)."""
+    cookie, path = handed.cookie or "", f"{urlsplit(settings.base_url).path}/lessons/{handed.session.lesson_id}"
+
+    @after_this_request
+    def keep(response: Response) -> Response:
+        response.set_cookie(
+            COOKIE + "_s", cookie, path=path, secure=True, httponly=True, samesite="None", partitioned=True
+        )
+        if not settings.https:
+            response.set_cookie(COOKIE, cookie, path=path, httponly=True, samesite="Lax")
+        return response

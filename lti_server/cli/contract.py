@@ -1,0 +1,104 @@
+"""`lti-server contract`: what a district has signed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lti_server.cli.house import district_of, note, open_house, operator
+from lti_server.cli.output import answers
+from lti_server.errors import InvalidInput, NotFound
+from lti_server.ids import SystemClock
+from lti_server.privacy import contract_file, contracts
+from lti_server.privacy.compile import compile_policy, features_left_off
+from lti_server.privacy.model import Family
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def contract() -> None:
+    """Contracts: what may come in, stay and go out."""
+
+
+@contract.command()
+@click.option("--family", type=click.Choice([family.value for family in Family]), required=True)
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document.")
+@click.pass_context
+def new(ctx: click.Context, family: str, as_json: bool) -> None:
+    """Print a contract to fill in."""
+    text = contract_file.new(Family(family), SystemClock().now().date())
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"contract": text}))
+    else:
+        click.echo(text, nl=False)
+
+
+@contract.command()
+@click.argument("file", type=FILE)
+@answers
+def check(file: Path) -> dict[str, Any]:
+    """Check a contract file, and name each feature that it leaves off."""
+    found = contract_file.parse(_text(file))
+    return {
+        "ok": True,
+        "policy_hash": compile_policy(found).policy_hash,
+        "problems": [],
+        "left_off": features_left_off(found),
+    }
+
+
+@contract.command()
+@click.option("--district", "slug", required=True)
+@click.argument("file", type=FILE)
+@answers
+def sign(slug: str, file: Path) -> dict[str, Any]:
+    """Sign a contract file for a district; it is in force from its first day on."""
+    house = open_house()
+    signer = district_of(house, slug)
+    with house.database.tenant(signer.id) as connection:
+        contract_id = contracts.sign(connection, signer.id, _text(file), signed_by=operator(), now=house.clock.now())
+        found = contracts.versions(connection, signer.zone, house.clock.now())[0]
+    note(house, signer, "contract sign", contract=str(contract_id), policy=found.policy_hash)
+    return _answer(found)
+
+
+@contract.command()
+@click.option("--district", "slug", required=True)
+@answers
+def show(slug: str) -> dict[str, Any]:
+    """Show a district's contract: the one in force, else the newest."""
+    house = open_house()
+    signer = district_of(house, slug)
+    with house.database.tenant(signer.id) as connection:
+        found = contracts.versions(connection, signer.zone, house.clock.now())
+    if not found:
+        raise NotFound("This district has signed no contract. Begin one with `lti-server contract new`.")
+    current = next((one for one in found if one.state == "in_force"), found[0])
+    versions = [{"version": one.version, "state": one.state, "id": str(one.id)} for one in found]
+    return {**_answer(current), "versions": versions, "document": current.document}
+
+
+def _answer(found: contracts.Signed) -> dict[str, Any]:
+    return {
+        "id": str(found.id),
+        "version": found.version,
+        "state": found.state,
+        "family": found.family,
+        "policy_hash": found.policy_hash,
+        "valid_from": str(found.valid_from),
+        "valid_to": str(found.valid_to),
+        "problems": [],
+        "left_off": found.left_off,
+    }
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("The contract is not a text in UTF-8. Save it as UTF-8 and try again.") from error

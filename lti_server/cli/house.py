@@ -1,0 +1,83 @@
+"""The house of a command: settings, a database that is there and migrated, and who runs the command."""
+
+from __future__ import annotations
+
+import getpass
+
+from lti_server.app import House, build_house
+from lti_server.db import Door
+from lti_server.errors import ConfigurationError
+from lti_server.migrate import revisions, upgrade
+from lti_server.postgres import database_urls
+from lti_server.privacy import districts, log
+from lti_server.privacy.districts import District
+from lti_server.settings import Settings
+from lti_server.web.logs import init_logs
+
+
+def open_house() -> House:
+    """What a command works with.
+
+    The bundled database is migrated here; another's owner says when (`db upgrade`).
+
+    Raises:
+        ConfigurationError: every setting that is wrong, or a database whose schema is not this program's.
+    """
+    settings = Settings.from_env()
+    settings = (
+        settings.with_made_secret_key() if settings.database_url is None else settings.with_secret_keys_from_disk()
+    )
+    return house_on(settings, prepared(settings))
+
+
+def prepared(settings: Settings) -> str:
+    """The address of a database that is there and has this program's schema."""
+    init_logs(settings.log_level)
+    url, owner_url = database_urls(settings)
+    if settings.database_url is None:
+        upgrade(owner_url, url)
+    else:
+        _check_schema(url)
+    return url
+
+
+def house_on(settings: Settings, url: str) -> House:
+    """A house on a prepared database; call it after any fork."""
+    return build_house(settings, url)
+
+
+def _check_schema(url: str) -> None:
+    found, wanted = revisions(url)
+    if found != wanted:
+        raise ConfigurationError(
+            [f"The database's schema is {found or 'empty'}; this program needs {wanted}. Run `lti-server db upgrade`."]
+        )
+
+
+def operator() -> str:
+    """Who runs this command, as the log names them."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli:unknown"
+
+
+def district_of(house: House, slug: str) -> District:
+    """The district of a slug; that the operator entered it is logged (design 6.2)."""
+    found = districts.by_slug(house.database, house.ring, slug, house.doors.of(Door.DISTRICT, slug))
+    return found
+
+
+def note(house: House, district: District, act: str, **payload: object) -> None:
+    """Log a use of the command line in the district's log."""
+    entry = log.entry(
+        district.keys,
+        at=house.clock.now(),
+        actor=operator(),
+        act=act,
+        decision="allowed",
+        purpose="operation",
+        payload=payload,
+    )
+    with house.database.tenant(district.id) as connection:
+        log.record(connection, entry)

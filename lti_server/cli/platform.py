@@ -1,0 +1,100 @@
+"""`lti-server platform`: the LMSs of a district."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import click
+
+from lti_server.cli.house import district_of, note, open_house
+from lti_server.cli.output import answers
+from lti_server.db import enter
+from lti_server.errors import NotFound
+from lti_server.ids import RegistrationId
+from lti_server.lti.registrations import Platform, Registered
+from lti_server.privacy import districts
+
+
+@click.group()
+def platform() -> None:
+    """Platforms: the LMSs that launch lessons here."""
+
+
+@platform.command()
+@click.option("--district", "slug", required=True)
+@click.option("--issuer", required=True, help="As the LMS shows it (iss).")
+@click.option("--client-id", required=True)
+@click.option("--auth-login-url", required=True, help="The LMS's OpenID Connect authorization endpoint.")
+@click.option("--auth-token-url", required=True, help="The LMS's OAuth 2 token endpoint.")
+@click.option("--jwks-url", required=True, help="The LMS's public key set.")
+@click.option("--token-audience", help="Where the LMS wants another audience than its token URL (D2L).")
+@click.option("--no-shared-id", is_flag=True, help="Do not link people by the district's own id.")
+@click.option("--deployment-id", "deployment_ids", multiple=True, required=True)
+@answers
+def add(
+    slug: str,
+    issuer: str,
+    client_id: str,
+    auth_login_url: str,
+    auth_token_url: str,
+    jwks_url: str,
+    token_audience: str | None,
+    no_shared_id: bool,
+    deployment_ids: tuple[str, ...],
+) -> dict[str, Any]:
+    """Register an LMS by hand."""
+    house = open_house()
+    owner = district_of(house, slug)
+    described = Platform(
+        issuer=issuer, client_id=client_id, auth_login_url=auth_login_url, auth_token_url=auth_token_url,
+        jwks_url=jwks_url, token_audience=token_audience, shared_id=not no_shared_id, deployment_ids=deployment_ids,
+    )  # fmt: skip
+    made = house.registrations.add(owner.id, described)
+    note(house, owner, "platform add", registration=str(made.id))
+    base = house.settings.base_url
+    return {
+        "registration_id": str(made.id),
+        "login_url": f"{base}/lti/login",
+        "launch_url": f"{base}/lti/launch",
+        "jwks_url": f"{base}/lti/jwks",
+        "grant_id": str(made.grant_id),
+    }
+
+
+@platform.command("list")
+@click.option("--district", "slug", help="One district's alone.")
+@answers
+def list_(slug: str | None) -> dict[str, Any]:
+    """List the platforms."""
+    house = open_house()
+    owners = [district_of(house, slug)] if slug else districts.every(house.database, house.ring)
+    return {"platforms": [_row(one, owner.slug) for owner in owners for one in house.registrations.every(owner.id)]}
+
+
+@platform.command()
+@click.argument("registration_id")
+@answers
+def remove(registration_id: str) -> dict[str, Any]:
+    """Take an LMS away: its grant is revoked and its sessions end."""
+    house = open_house()
+    try:
+        found = house.registrations.remove(RegistrationId(UUID(registration_id)))
+    except ValueError as error:
+        raise NotFound("There is no such platform. `lti-server platform list` shows those there are.") from error
+    with house.database.anyone() as connection:
+        enter(connection, found.district_id)
+        owner = districts.current(connection, house.ring)
+    note(house, owner, "platform remove", registration=str(found.id))
+    return {"registration_id": str(found.id), "state": "removed"}
+
+
+def _row(one: Registered, slug: str) -> dict[str, Any]:
+    return {
+        "registration_id": str(one.id),
+        "district": slug,
+        "issuer": one.platform.issuer,
+        "client_id": one.platform.client_id,
+        "deployment_ids": list(one.platform.deployment_ids),
+        "grant_id": str(one.grant_id),
+    }

@@ -1,0 +1,83 @@
+"""`lti-server provider`: the providers of a district."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lti_server.cli.house import district_of, note, open_house
+from lti_server.cli.output import answers
+from lti_server.errors import InvalidInput
+from lti_server.ids import SystemClock
+from lti_server.privacy import contracts
+from lti_server.privacy.model import Origin, Purpose
+from lti_server.providers.connector import Connector
+from lti_server.providers.manifest import Capability
+from lti_server.providers.preview import Decide, preview
+from lti_server.providers.registry import load_registry
+from lti_server.providers.transport import HttpTransport, outbound_session
+from lti_server.settings import Settings
+
+
+@click.group()
+def provider() -> None:
+    """Providers: the systems that rosters and sign-ins come from."""
+
+
+@provider.command()
+@click.option("--provider", "name", required=True, help="The name of an enabled plugin.")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Its configuration, as a JSON object.",
+)
+@click.option("--district", "slug", help="Whose contract to judge by.")
+@answers
+def check(name: str, file: Path, slug: str | None) -> dict[str, Any]:
+    """Read one page and write nothing: which fields would be kept, which refused, and why."""
+    config = _config(file)
+    settings = Settings.from_env()
+    registry, clock = load_registry(settings.providers), SystemClock()
+    transport = HttpTransport(outbound_session(insecure_hosts=settings.insecure_hosts), clock)
+    connector = Connector(registry, transport=transport.limited_to, clock=clock)
+    manifest = registry.manifest(name)
+    connector.check(name, config)
+    can_read = Capability.ROSTER in manifest.capabilities
+    source = connector.roster(name, config) if can_read else None
+    decide = _contract_of(slug, name) if slug else None
+    return asdict(preview(name, manifest, source, decide))
+
+
+def _config(file: Path) -> dict[str, object]:
+    try:
+        read = json.loads(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, ValueError):
+        read = None
+    if not isinstance(read, dict):
+        raise InvalidInput(f'{file.name} must hold a JSON object, such as {{"base_url": "https://school.example"}}.')
+    return read
+
+
+def _contract_of(slug: str, name: str) -> Decide:
+    """What the district's contract in force allows from its school through this provider; without one, nothing."""
+    house = open_house()
+    owner = district_of(house, slug)
+    note(house, owner, "provider check", provider=name)
+    with house.database.tenant(owner.id) as connection:
+        contract_id = contracts.in_force(connection, owner.zone, house.clock.now())
+        policy = house.policies.of(connection, contract_id) if contract_id else None
+
+    def decide(element: str) -> bool:
+        if policy is None or not policy.allows_provider(name):
+            return False
+        if element.startswith("educator."):
+            return element.removeprefix("educator.") in policy.educator_elements
+        return policy.keeps(element, Purpose.INSTRUCTION, Origin.SCHOOL)
+
+    return decide
