@@ -7,22 +7,16 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
-from lti_server import migrate
 from lti_server.db import application_role, database_name, sqlalchemy_url
-from lti_server.postgres import BundledPostgres
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a bundled database of its own, with the schema of this version."""
-    postgres = BundledPostgres(tmp_path_factory.mktemp("guards"))
-    address = postgres.hold()
-    try:
-        migrate.upgrade(address, address)
-        yield address
-    finally:
-        postgres.release()
+def migrated(template: tuple[str, str], server_url: str) -> str:
+    """The address of a database with the schema of this version; nobody commits to it."""
+    name, _ = template
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
