@@ -50,6 +50,11 @@ class Connector:
         made: GradeSink = self._ready(name, Capability.GRADES, config)()
         return made
 
+    def check(self, name: str, config: Mapping[str, object]) -> None:
+        """Whether the configuration fits, before it is stored or used."""
+        with server_errors(name):
+            self._registry.manifest(name).read_config(config)
+
     def _ready(self, name: str, capability: Capability, config: Mapping[str, object]) -> Callable[[], Any]:
         factory, manifest = self._registry.factory(name, capability), self._registry.manifest(name)
 

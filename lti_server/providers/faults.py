@@ -29,7 +29,7 @@ def as_server_error(fault: Exception, provider: str) -> LtiServerError:
     match fault:
         case Misconfigured():
             return InvalidInput.listing(
-                f"The configuration of {provider} is not right. {fault}",
+                f"The configuration of {provider} is not right.",
                 [("/config", problem) for problem in fault.problems],
             )
         case RejectedCredentials():

@@ -16,6 +16,9 @@ from lti_server.providers.spi import ENTRY_POINT_GROUP, SPI_VERSION
 OFF_UNLESS_NAMED: Final = frozenset({"facebook"})
 """Installed, yet not enabled while the setting PROVIDERS is unset (design 6.1): for adults only."""
 
+ALWAYS_ON: Final = frozenset({"lti"})
+"""Part of the server: registered platforms are its grants, whatever PROVIDERS names."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -23,11 +26,14 @@ class PluginState(StrEnum):
     ENABLED = "enabled"
     DISABLED = "disabled"
     QUARANTINED = "quarantined"
+    MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
     """One installed plugin. A quarantined one has a `reason`, and its class is never called.
+
+    `stops`: the server must not start like this.
 
     `made` is Any because a stranger's class is what it is: the contract kit, not the registry, proves it.
     """
@@ -38,6 +44,7 @@ class Plugin:
     version: str = ""
     manifest: Manifest | None = None
     reason: str = ""
+    stops: bool = False
     made: Any = field(default=None, repr=False)
 
     def can(self, capability: Capability) -> bool:
@@ -46,7 +53,7 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginRow:
-    """One row of `lti-server plugins` (design 6.2); `state` is enabled, disabled or quarantined."""
+    """One row of `lti-server plugins` (design 6.2); `state` is a `PluginState`."""
 
     name: str
     version: str
@@ -60,10 +67,15 @@ class Registry:
     """The plugins of this installation, by name."""
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
-        self._plugins = {plugin.name: plugin for plugin in sorted(plugins, key=lambda plugin: plugin.name)}
+        self._all = sorted(plugins, key=lambda plugin: plugin.name)
+        self._by_name = {plugin.name: plugin for plugin in self._all}
 
     def all(self) -> list[Plugin]:
-        return list(self._plugins.values())
+        return list(self._all)
+
+    def problems(self) -> list[str]:
+        """What keeps the server from starting: a plugin that PROVIDERS names, or a shared name."""
+        return [plugin.reason for plugin in self._all if plugin.stops]
 
     def enabled(self, capability: Capability | None = None) -> list[Plugin]:
         """Those that run; with a capability, those that have it."""
@@ -104,11 +116,11 @@ class Registry:
         ]
 
     def _enabled(self, name: str) -> Plugin:
-        plugin = self._plugins.get(name)
-        if plugin is None:
+        plugin = self._by_name.get(name)
+        if plugin is None or plugin.state is PluginState.MISSING:
             raise NotFound(f"No provider plugin named {name} is installed. See `lti-server plugins`.")
         if plugin.state is PluginState.QUARANTINED:
-            raise NotFound(f"The provider plugin {name} does not run: {plugin.reason}")
+            raise NotFound(f"The provider plugin {name} does not run. {plugin.reason}")
         if plugin.state is PluginState.DISABLED:
             raise NotFound(f"The provider plugin {name} is not enabled. Add it to LTI_SERVER_PROVIDERS.")
         return plugin
@@ -130,66 +142,80 @@ def load_registry(
     Raises:
         ConfigurationError: two plugins share a name but for case; an enabled one is missing or set aside.
     """
-    found = list(discover())
-    problems = _shared_names(found)
-    wanted = None if enabled is None else {name.casefold() for name in enabled}
-    plugins = [_looked_at(entry, wanted) for entry in found]
-    if wanted is not None:
-        known = {plugin.name.casefold(): plugin for plugin in plugins}
-        for name in sorted(wanted):
-            plugin = known.get(name)
-            if plugin is None:
-                problems.append(f"LTI_SERVER_PROVIDERS names {name}, and no plugin of that name is installed.")
-            elif plugin.state is PluginState.QUARANTINED:
-                problems.append(f"LTI_SERVER_PROVIDERS names {name}, which does not run: {plugin.reason}")
-    if problems:
+    registry = look_at_plugins(enabled, discover=discover)
+    if problems := registry.problems():
         raise ConfigurationError(problems)
-    for plugin in plugins:
+    for plugin in registry.all():
         if plugin.state is PluginState.QUARANTINED:
             _log.warning("provider plugin %s is set aside: %s", plugin.name, plugin.reason)
+    return registry
+
+
+def look_at_plugins(
+    enabled: Collection[str] | None,
+    *,
+    discover: Callable[[], Iterable[EntryPoint]] = installed_entry_points,
+) -> Registry:
+    """As `load_registry`, but to be shown: what would stop the server is a row like the others."""
+    found = list(discover())
+    shared = _shared_names(found)
+    wanted = None if enabled is None else {name.casefold() for name in enabled}
+    plugins = [_looked_at(entry, wanted, shared.get(entry.name.casefold(), "")) for entry in found]
+    installed = {plugin.name.casefold() for plugin in plugins}
+    plugins += [
+        Plugin(
+            name=name,
+            state=PluginState.MISSING,
+            reason=f"LTI_SERVER_PROVIDERS names {name}, and no plugin of that name is installed.",
+            stops=True,
+        )
+        for name in sorted((wanted or set()) - installed)
+    ]
     return Registry(plugins)
 
 
-def _shared_names(found: Iterable[EntryPoint]) -> list[str]:
+def _shared_names(found: Iterable[EntryPoint]) -> dict[str, str]:
+    """Case-folded name → the problem, for each name that two plugins have."""
     by_name: dict[str, list[str]] = {}
     for entry in found:
         by_name.setdefault(entry.name.casefold(), []).append(f"{entry.name} of {_distribution(entry) or entry.value}")
-    return [
-        f"Two installed plugins are both named {name}: {' and '.join(sorted(of))}. Remove one of them."
-        for name, of in sorted(by_name.items())
+    return {
+        name: f"Installed plugins share the name {name}: {' and '.join(sorted(of))}. Remove all but one."
+        for name, of in by_name.items()
         if len(of) > 1
-    ]
+    }
 
 
 def _distribution(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist is not None else ""
 
 
-def _looked_at(entry: EntryPoint, wanted: Collection[str] | None) -> Plugin:
-    distribution = _distribution(entry)
+def _looked_at(entry: EntryPoint, wanted: Collection[str] | None, shared: str) -> Plugin:
+    distribution, named = _distribution(entry), wanted is not None and entry.name.casefold() in wanted
     try:
         made = entry.load()
     except Exception as error:  # a stranger's module may raise anything while it is imported
-        reason = f"It cannot be imported ({type(error).__name__}). Install a version of it that fits this server."
-        return Plugin(name=entry.name, state=PluginState.QUARANTINED, distribution=distribution, reason=reason)
+        made, reason = None, f"It cannot be imported ({type(error).__name__}). Install a version that fits this server."
+    else:
+        reason = ""
     manifest = getattr(made, "manifest", None)
     fitting = manifest if isinstance(manifest, Manifest) else None
-    reason = _unfit(entry.name, made, fitting)
-    state = _state(entry.name, reason, wanted)
+    reason = shared or reason or _unfit(entry.name, made, fitting)
     return Plugin(
         name=entry.name,
-        state=state,
+        state=PluginState.QUARANTINED if reason else _state(entry.name, wanted),
         distribution=distribution,
         version=fitting.version if fitting else "",
         manifest=fitting,
-        reason=reason,
-        made=made if not reason else None,
+        reason=f"LTI_SERVER_PROVIDERS names {entry.name}, which does not run. {reason}" if reason and named else reason,
+        stops=bool(shared or (reason and named)),
+        made=None if reason else made,
     )
 
 
-def _state(name: str, reason: str, wanted: Collection[str] | None) -> PluginState:
-    if reason:
-        return PluginState.QUARANTINED
+def _state(name: str, wanted: Collection[str] | None) -> PluginState:
+    if name in ALWAYS_ON:
+        return PluginState.ENABLED
     on = name not in OFF_UNLESS_NAMED if wanted is None else name.casefold() in wanted
     return PluginState.ENABLED if on else PluginState.DISABLED
 

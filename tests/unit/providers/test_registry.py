@@ -23,7 +23,7 @@ from lti_server.providers import (
     standard_fields,
 )
 from lti_server.providers.connector import Connector
-from lti_server.providers.registry import PluginState, Registry, load_registry
+from lti_server.providers.registry import PluginState, Registry, load_registry, look_at_plugins
 
 ROSTER = frozenset({Capability.ROSTER})
 
@@ -86,6 +86,11 @@ def test_only_the_named_ones_run_whatever_their_case(installed: Installed) -> No
     assert states(installed.load([])) == {"chalk": "disabled", "facebook": "disabled"}
 
 
+def test_the_servers_own_rosters_run_whatever_is_named(installed: Installed) -> None:
+    installed.add("lti", plugin_class("lti"))
+    assert states(installed.load([])) == {"lti": "enabled"}
+
+
 def test_a_plugin_that_breaks_is_set_aside_and_the_others_run(
     installed: Installed, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -132,12 +137,16 @@ def test_an_enabled_plugin_that_cannot_run_stops_the_start_and_all_are_named(ins
     assert len(stopped.value.problems) == 2
     assert "no plugin of that name" in stopped.value.problems[0]
     assert "cannot be imported" in stopped.value.problems[1]
+    looked_at = look_at_plugins(["broken", "absent"], discover=lambda: installed.points)
+    assert states(looked_at) == {"absent": "missing", "broken": "quarantined"}
+    with pytest.raises(NotFound):
+        looked_at.manifest("absent")
 
 
 def test_two_plugins_of_one_name_stop_the_start_even_if_their_case_differs(installed: Installed) -> None:
     installed.add("chalk", plugin_class())
     installed.add("Chalk", plugin_class("Chalk"))
-    with pytest.raises(ConfigurationError, match="both named chalk"):
+    with pytest.raises(ConfigurationError, match="share the name chalk"):
         installed.load([])
 
 
