@@ -163,7 +163,8 @@ SIGNATURES = [
     Case("wrong key", _signed_by_another, "signature"),
     Case("changed after signing", _raw(_changed_after_signing), "signature"),
     Case("signature cut", _raw(lambda s: s.platform.sign(s.claims())[:-20]), "signature"),
-    Case("1 MB claim", lambda s: s.says(name="x" * 1_000_000), "token-too-large"),
+    Case("100 kB claim", lambda s: s.says(name="x" * 100_000), "token-too-large"),
+    Case("1 MB claim", lambda s: s.says(name="x" * 1_000_000), "too-large"),
 ]
 
 TIMES = [
@@ -244,7 +245,9 @@ MESSAGES = [
     says("sub holds a line break", "malformed-claim", sub="a\nb"),
     says("no target_link_uri", "claims-missing", lti_target_link_uri=None),
     says(
-        "target_link_uri on a foreign host", "target-link-uri", lti_target_link_uri="https://evil.example/lessons/bits"
+        "target_link_uri on a foreign host",
+        "target-link-uri",
+        lti_target_link_uri="https://evil.example/lessons/message-in-bits",
     ),
     says(
         "target_link_uri that begins like ours",
@@ -267,7 +270,7 @@ MESSAGES = [
         "target_link_uri names the lesson",
         OPENS,
         lti_custom=None,
-        lti_target_link_uri="http://127.0.0.1:8000/lessons/bits",
+        lti_target_link_uri="http://127.0.0.1:8000/lessons/message-in-bits",
     ),
     says("ags endpoint is text", "malformed-claim", **{"https://purl.imsglobal.org/spec/lti-ags/claim/endpoint": "x"}),
     says(

@@ -69,7 +69,7 @@ class Platform:
             LTI + "resource_link": {"id": "link-1", "title": "A lesson"},
             LTI + "roles": [MEMBERSHIP + "Learner"],
             LTI + "context": {"id": "course-1", "title": "Class 5b", "type": ["CourseSection"]},
-            LTI + "custom": {"lesson_id": "bits"},
+            LTI + "custom": {"lesson_id": "message-in-bits"},
             "name": "Amina Example",
             "given_name": "Amina",
             "family_name": "Example",

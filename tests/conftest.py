@@ -1,0 +1,94 @@
+"""A real PostgreSQL for every test that wants one: the bundled one, or the server of LTI_SERVER_TEST_DATABASE_URL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from lti_server.app import House, build_house
+from lti_server.migrate import upgrade
+from lti_server.postgres import BundledPostgres
+from lti_server.settings import Settings
+from tests.clock import FakeClock
+
+SECRET = "a secret key of the tests, long enough"
+
+
+def _at(url: str, database: str) -> str:
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server where databases may be made."""
+    given = os.environ.get("LTI_SERVER_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    bundled = BundledPostgres(tmp_path_factory.mktemp("bundled"))
+    url = bundled.hold()
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Nothing here outlives the run, so nothing needs to reach the disk.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        connection.execute("SELECT pg_reload_conf()")
+    yield url
+    bundled.release()
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[tuple[str, str]]:
+    """A migrated database to copy, and the server's administrative address."""
+    admin = _at(server_url, "postgres")
+    name = f"lti_test_{uuid4().hex[:12]}"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = _at(server_url, name)
+    upgrade(url, url)
+    yield name, admin
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(f"{name}_lti_server_app")))
+
+
+@pytest.fixture
+def database_url(template: tuple[str, str], server_url: str) -> Iterator[str]:
+    """A fresh, migrated database for one test."""
+    name, admin = template
+    mine = f"{name}_{uuid4().hex[:8]}"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(mine), sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("CREATE ROLE {} NOLOGIN IN ROLE {}").format(
+                sql.Identifier(f"{mine}_lti_server_app"), sql.Identifier(f"{name}_lti_server_app")
+            )
+        )
+    yield _at(server_url, mine)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(mine)))
+        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(f"{mine}_lti_server_app")))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return Settings(database_url=database_url, data_dir=tmp_path, secret_keys=(SECRET,))
+
+
+@pytest.fixture
+def house(settings: Settings, database_url: str, clock: FakeClock) -> Iterator[House]:
+    """The whole server's parts on a fresh database."""
+    found = build_house(settings, database_url, clock)
+    yield found
+    found.database.dispose()
