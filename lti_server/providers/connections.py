@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
+from typing import ClassVar
 
 import requests
 import urllib3
@@ -84,83 +85,61 @@ class Deadline:
 _current: ContextVar[Deadline | None] = ContextVar("deadline of the request under way", default=None)
 
 
-class _Checked:
-    """Mixed into urllib3's connections: connect to a checked address; Host, SNI and certificate keep the name."""
+class _Checked(HTTPConnection):
+    """Connects to a checked address; Host, SNI and certificate keep the name."""
 
-    guard: AddressGuard
-    plain: bool
+    guard: ClassVar[AddressGuard]
+    connect_s: ClassVar[float]
+    plain: ClassVar[bool] = True
     twin: socket.socket | None = None
 
-    def open_checked(self, host: str, port: int, connect_s: float) -> socket.socket:
+    def _new_conn(self) -> socket.socket:
+        host, port = self.host, int(self.port or self.default_port)
         deadline = _current.get()
-        within_s = deadline.remaining_s() if deadline else connect_s
+        within_s = min(self.connect_s, deadline.remaining_s()) if deadline else self.connect_s
         failure: OSError | None = None
-        for address in self.guard.addresses(host, port, plain=self.plain, within_s=min(connect_s, within_s)):
+        for address in self.guard.addresses(host, port, plain=self.plain, within_s=within_s):
             try:
-                opened = socket.create_connection((address, port), timeout=connect_s)
+                opened = socket.create_connection((address, port), timeout=self.connect_s)
             except OSError as error:
                 failure = error
                 continue
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.twin = opened.dup()
-            self.watch_twin()
+            self._watch_twin()
             return opened
         raise Unavailable(f"{host} does not accept connections. Try again later.") from failure
 
-    def watch_twin(self) -> None:
+    def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
+        self._watch_twin()  # a kept connection is under the deadline of each request
+        super().putrequest(method, url, skip_host, skip_accept_encoding)
+
+    def close(self) -> None:
+        super().close()
+        if self.twin is not None:
+            self.twin.close()
+            self.twin = None
+
+    def _watch_twin(self) -> None:
         """The twin outlives the hand-over of the socket to TLS, so the deadline holds in the handshake too."""
         deadline = _current.get()
         if deadline and self.twin is not None:
             deadline.watch(self.twin)
 
-    def close_twin(self) -> None:
-        if self.twin is not None:
-            self.twin.close()
-            self.twin = None
+
+class _CheckedSecure(_Checked, HTTPSConnection):
+    plain = False
 
 
 def _guarded_pools(guard: AddressGuard, connect_s: float) -> Mapping[str, type[HTTPConnectionPool]]:
     """Pool classes whose connections know this guard; urllib3 takes classes here, not objects."""
-
-    class Plain(_Checked, HTTPConnection):
-        plain = True
-
-        def _new_conn(self) -> socket.socket:
-            return self.open_checked(self.host, int(self.port or 80), connect_s)
-
-        def putrequest(
-            self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False
-        ) -> None:
-            self.watch_twin()
-            super().putrequest(method, url, skip_host, skip_accept_encoding)
-
-        def close(self) -> None:
-            super().close()
-            self.close_twin()
-
-    class Secure(_Checked, HTTPSConnection):
-        plain = False
-
-        def _new_conn(self) -> socket.socket:
-            return self.open_checked(self.host, int(self.port or 443), connect_s)
-
-        def putrequest(
-            self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False
-        ) -> None:
-            self.watch_twin()
-            super().putrequest(method, url, skip_host, skip_accept_encoding)
-
-        def close(self) -> None:
-            super().close()
-            self.close_twin()
-
-    Plain.guard = Secure.guard = guard
+    knowing = {"guard": guard, "connect_s": connect_s}
 
     class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
+        ConnectionCls = type("Plain", (_Checked,), knowing)
 
     class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
+        ConnectionCls = type("Secure", (_CheckedSecure,), knowing)
 
     return {"http": PlainPool, "https": SecurePool}
 
