@@ -1,4 +1,4 @@
-"""Chromium for the tests of pages: the installed one, headless, quiet, and on loopback alone."""
+"""Chromium, and the lessons on a server of their own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-HERE = Path(__file__).parent
-PLACES = ("/usr/bin/chromium", "/usr/bin/chromium-browser")
-QUIET = (
+from tests.browser.lesson_server import LessonServer, running
+
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -20,44 +20,36 @@ QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-)
-LONGEST_WAIT_MS = 15_000
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of this folder is marked, so that `-m 'not browser'` leaves them out."""
+    """Every test of this folder needs Chromium."""
+    here = Path(__file__).parent
     for item in items:
-        if HERE in item.path.parents:
+        if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-
-
-def chromium_path() -> str | None:
-    """`LTI_SERVER_TEST_CHROMIUM`, else where distributions put it."""
-    named = os.environ.get("LTI_SERVER_TEST_CHROMIUM")
-    found = [place for place in ((named,) if named else PLACES) if shutil.which(place)]
-    return found[0] if found else None
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = chromium_path()
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
-        pytest.skip("no Chromium: install the package chromium, or name one in LTI_SERVER_TEST_CHROMIUM")
+        pytest.skip("Chromium is not installed (Debian, Ubuntu: apt-get install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
 
 
-@pytest.fixture
-def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A browser with nothing in it: no cookie, no cache."""
-    context = chromium.new_context(locale="en-US", viewport={"width": 1100, "height": 900})
-    context.set_default_timeout(LONGEST_WAIT_MS)
-    yield context
-    context.close()
+@pytest.fixture(scope="session")
+def _lessons_running() -> Iterator[LessonServer]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
-def page(browser_context: BrowserContext) -> Page:
-    return browser_context.new_page()
+def lesson_server(_lessons_running: LessonServer) -> LessonServer:
+    """The server with nothing asked of it yet."""
+    _lessons_running.reset()
+    return _lessons_running

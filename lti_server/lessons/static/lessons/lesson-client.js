@@ -3,6 +3,9 @@
 
 const RENEW_SHARE = 0.75;
 const FIRST_LIFE_MS = 2 * 60 * 60 * 1000;
+// A pupil's clock may be hours wrong, and a timer of more than 24 days fires at once: neither may flood the server.
+const SHORTEST_RENEWAL_MS = 5 * 60 * 1000;
+const LONGEST_RENEWAL_MS = FIRST_LIFE_MS * RENEW_SHARE;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 60 * 1000;
 const REQUEST_MS = 20 * 1000;
@@ -124,7 +127,8 @@ export class LessonClient {
 
   #planRenewal(expires_at_ms) {
     window.clearTimeout(this.#renewal);
-    const wait_ms = Math.max((expires_at_ms - Date.now()) * RENEW_SHARE, FIRST_WAIT_MS);
+    const share_ms = (expires_at_ms - Date.now()) * RENEW_SHARE || 0;
+    const wait_ms = Math.min(Math.max(share_ms, SHORTEST_RENEWAL_MS), LONGEST_RENEWAL_MS);
     this.#renew_at_ms = Date.now() + wait_ms;
     this.#renewal = window.setTimeout(() => this.#renew(), wait_ms);
   }
@@ -140,10 +144,10 @@ export class LessonClient {
         this.#context = { ...this.#context, token };
         this.#planRenewal(Date.parse(expires_at));
       } else {
-        this.#planRenewal(Date.now() + LONGEST_WAIT_MS);
+        this.#planRenewal(Date.now());
       }
     } catch {
-      this.#planRenewal(Date.now() + LONGEST_WAIT_MS);
+      this.#planRenewal(Date.now());
     }
   }
 

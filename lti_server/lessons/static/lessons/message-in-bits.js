@@ -37,7 +37,7 @@ class Lamps {
           h("span", { class: "bulb", "aria-hidden": "true" }), h("span", { class: "lamp-value", "aria-hidden": "true" }, value)));
       const sum = h("output", { class: "sum" });
       const label = this.spelling ? say(words.lamps_of, { place: row + 1 }) : words.lamps;
-      return { buttons, sum, place: h("div", { class: "lamp-row" }, h("div", { class: "lamps", role: "group", "aria-label": label }, buttons), sum) };
+      return { buttons, sum, place: h("div", { class: "lamp-row" }, h("fieldset", {}, h("legend", { class: "visually-hidden" }, label), h("div", { class: "lamps" }, buttons)), sum) };
     });
     this.count = h("p", { class: "quiet" });
     const check = h("button", { type: "button", class: "run", onclick: () => this.check() }, words.check);

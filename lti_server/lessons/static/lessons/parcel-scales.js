@@ -33,8 +33,7 @@ class Scales {
     const again = h("button", { type: "button", class: "secondary outline", onclick: () => this.again() }, words.again);
     this.root.replaceChildren(
       h("div", { class: "scales-side" }, this.picture(), this.state,
-        h("p", { id: "tray-title" }, words.put),
-        h("div", { class: "tray", role: "group", "aria-labelledby": "tray-title" }, this.tray)),
+        h("fieldset", {}, h("legend", {}, words.put), h("div", { class: "tray" }, this.tray))),
       h("div", { class: "known-side" }, h("h3", {}, words.so_far), this.known, this.count,
         this.answerPlace, h("div", { class: "actions" }, check, again)),
     );

@@ -138,7 +138,7 @@ class Stage {
       if (link.dataset.activity === this.activity?.id) link.setAttribute("aria-current", "step");
       else if (this.activity) link.removeAttribute("aria-current");
       link.dataset.state = state;
-      link.querySelector(".step-state").textContent = state ? `, ${this.words[state]}` : "";
+      link.querySelector(".step-state").textContent = state ? `(${this.words[state]})` : "";
     }
   }
 

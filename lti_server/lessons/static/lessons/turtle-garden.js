@@ -41,7 +41,7 @@ class Garden {
     this.root.replaceChildren(
       h("div", { class: "garden-side" }, this.picture(), this.description()),
       h("div", { class: "program-side" },
-        h("div", { class: "palette", role: "group", "aria-label": words.add }, this.buttons, repeats && this.times, repeats && this.close),
+        h("fieldset", { class: "palette" }, h("legend", { class: "visually-hidden" }, words.add), this.buttons, repeats && this.times, repeats && this.close),
         this.title, this.list, this.count,
         h("div", { class: "actions" }, this.runButton, clear)),
     );
