@@ -25,15 +25,22 @@ from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.handoff import HandedOver, HandOff
 from lti_server.lessons.views import LaunchContext
 from lti_server.lti import views as lti_views
+from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import LessonPlace, OpenLaunch
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.state import StateSigner
+from lti_server.lti.tokens import ServiceTokens
 from lti_server.privacy import districts
-from lti_server.privacy.contracts import Policies
+from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import KeyRing
+from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
+from lti_server.progress import outbox
+from lti_server.progress import views as progress_views
+from lti_server.progress.outbox import Outbox
+from lti_server.progress.service import Progress
 from lti_server.providers.addresses import AddressGuard
 from lti_server.providers.connections import OutboundLimits
 from lti_server.providers.errors import BrokeContract
@@ -43,6 +50,7 @@ from lti_server.providers.transport import HttpTransport, outbound_session
 from lti_server.settings import Settings
 from lti_server.tasks import Handler, Queue, Worker
 from lti_server.web import home, languages
+from lti_server.web.api import init_api
 from lti_server.web.guards import init_guards
 from lti_server.web.headers import init_headers
 from lti_server.web.health import init_health
@@ -134,9 +142,53 @@ class House:
             base_path=base.path,
         )
 
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.queue, self._gradebook_allowed, self.clock)
+
+    def progress(self) -> Progress:
+        """What a lesson's token may do."""
+        return Progress(
+            database=self.database,
+            sessions=self.handoff,
+            lessons=self.catalogue,
+            policies=self.policies,
+            district=self.entered,
+            outbox=self.outbox,
+            clock=self.clock,
+        )
+
+    def entered(self, connection: Connection) -> District:
+        """The district that a transaction has entered."""
+        return districts.current(connection, self.ring)
+
+    @cached_property
+    def service_tokens(self) -> ServiceTokens:
+        return ServiceTokens(self.database, self.transport, self.tool_keys, self.clock)
+
+    def deliver_grade(self) -> DeliverGrade:
+        """The sender of grades with its parts."""
+        return DeliverGrade(
+            database=self.database,
+            transport=self.transport,
+            tokens=self.service_tokens,
+            outbox=self.outbox,
+            district=self.entered,
+            title=self._lesson_title,
+            clock=self.clock,
+        )
+
     def handlers(self) -> dict[str, Handler]:
         """What the worker runs, by task name."""
-        return {}
+        return {outbox.TASK: self.deliver_grade().__call__}
+
+    def _gradebook_allowed(self, connection: Connection, provider: str) -> bool:
+        contract_id = in_force(connection, self.entered(connection).zone, self.clock.now())
+        return contract_id is not None and self.policies.of(connection, contract_id).gradebook(provider)
+
+    def _lesson_title(self, lesson_id: str) -> str:
+        lesson = self.catalogue.find(lesson_id)
+        return str(lesson.title) if lesson is not None else lesson_id
 
     def sweep(self) -> None:
         """Take away what is spent: nonces, tokens, sessions and the doors that they had."""
@@ -231,6 +283,8 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(home.blueprint(house.catalogue))
     app.register_blueprint(_lti(house))
     app.register_blueprint(_lessons(house))
+    api = init_api(app)
+    api.register_blueprint(_progress(house))
     return app
 
 
@@ -265,6 +319,20 @@ def _lessons(house: House) -> Any:
 
     pages = lesson_views.blueprint(catalogue=house.catalogue, open_ticket=open_ticket, resume=resume)
     return pages
+
+
+def _progress(house: House) -> Any:
+    def origins() -> frozenset[str]:
+        return frozenset(lesson.origin for lesson in house.catalogue.lessons() if lesson.origin is not None)
+
+    return progress_views.blueprint(
+        progress_views.ProgressParts(
+            progress=house.progress(),
+            handoff=house.handoff,
+            origins=origins,
+            api_url=f"{house.settings.base_url}/api/v1",
+        )
+    )
 
 
 def _context(settings: Settings, handed: HandedOver) -> LaunchContext:

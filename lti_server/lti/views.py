@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, jsonify, redirect, request
 
 from lti_server.errors import LaunchRejected
+from lti_server.lti.addresses import with_parameters
 from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import Opened
 from lti_server.lti.registrations import Registrations
@@ -84,7 +85,7 @@ def _login(parts: LtiParts, given: Mapping[str, str]) -> Response:
     hint = _optional(given, "lti_message_hint")
     if hint is not None:
         query["lti_message_hint"] = hint
-    response = redirect(with_query(found.auth_login_url, query), 302)
+    response = redirect(with_parameters(found.auth_login_url, query), 302)
     assert isinstance(response, Response)
     _bind(response, parts, issued.cookie_name, issued.cookie_value)
     return response
@@ -120,13 +121,6 @@ def lesson_address(base_url: str, opened: Opened) -> str:
             query = {"activity": place.activity_id, **query}
         return f"{base_url}/lessons/{quote(place.lesson_id)}?{urlencode(query)}"
     return f"{place.url}#{urlencode({'ticket': opened.ticket, 'api': f'{base_url}/api/v1'})}"
-
-
-def with_query(url: str, added: Mapping[str, str]) -> str:
-    """An address with more parameters, also where it has some already."""
-    parts = urlsplit(url)
-    query = [*parse_qsl(parts.query, keep_blank_values=True), *added.items()]
-    return urlunsplit(parts._replace(query=urlencode(query), fragment=""))
 
 
 def _needed(given: Mapping[str, str], name: str) -> str:

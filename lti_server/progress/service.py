@@ -1,0 +1,202 @@
+"""Saving an attempt and going on from where one left off. One transaction a use case."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.db import Database
+from lti_server.errors import InvalidInput
+from lti_server.ids import Clock, ContractId, PersonId
+from lti_server.lessons.handoff import LessonSession
+from lti_server.lessons.model import Lesson
+from lti_server.privacy import schedule
+from lti_server.privacy.contracts import Policies, in_force
+from lti_server.privacy.crypto import DistrictKeys, PersonKey
+from lti_server.privacy.districts import District
+from lti_server.privacy.model import Origin, Policy, Purpose
+from lti_server.progress import store
+from lti_server.progress.model import Attempt, Grade, Summary, grade
+
+EARLIEST_S = 30 * 86_400
+LATEST_AHEAD = timedelta(minutes=5)
+
+
+class Sessions(Protocol):
+    def bearer(self, connection: Connection, token: str) -> LessonSession:
+        """Whose token this is, on the caller's transaction; raises NotAuthenticated."""
+        ...
+
+
+class Lessons(Protocol):
+    def find(self, lesson_id: str) -> Lesson | None: ...
+
+
+class GradeOutbox(Protocol):
+    def queue(self, connection: Connection, session: LessonSession, lesson: Lesson, found: Grade) -> None:
+        """Put a grade into the outbox on the caller's transaction, where it may go back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """The answer to an attempt; no summary where nothing is kept."""
+
+    saved: bool
+    summary: Summary | None = None
+
+
+class Progress:
+    """What a lesson's token may do."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        sessions: Sessions,
+        lessons: Lessons,
+        policies: Policies,
+        district: Callable[[Connection], District],
+        outbox: GradeOutbox,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._lessons = lessons
+        self._policies = policies
+        self._district = district
+        self._outbox = outbox
+        self._clock = clock
+
+    def record(self, token: str, attempt: Attempt) -> Saved:
+        """Keep an attempt, add it up, and queue the grade that follows, or keep nothing.
+
+        Idempotent on (person, attempt_id). Without a pupil's live membership, or where the contract does not keep
+        performance, nothing is kept and the answer says so.
+
+        Raises:
+            NotAuthenticated: the token does not stand.
+            InvalidInput: the lesson has no such activity, takes no written answer, or the time lies ahead.
+        """
+        with self._database.anyone() as connection:
+            session = self._sessions.bearer(connection, token)
+            lesson = self._lesson(session)
+            check(attempt, lesson, self._clock.now())
+            district = self._district(connection)
+            policy = self._policy(connection, district)
+            if not _keeps(policy, schedule.PERFORMANCE) or not _is_pupil(connection, session):
+                return Saved(saved=False)
+            if not _keeps(policy, schedule.WORK) or lesson.no_pii:
+                attempt = dataclasses.replace(attempt, work=None, answers=None)
+            key = person_key(connection, district.keys, session.person_id)
+            _lock(connection, session)
+            whose = store.Whose(
+                person_id=session.person_id, lesson_id=lesson.id, membership_id=session.membership_id,
+                grant_id=session.grant_id, epoch=session.grant_epoch,
+            )  # fmt: skip
+            added = store.add(connection, district.keys, key, whose, attempt, self._clock.now())
+            found = store.summaries(connection, session.person_id, lesson.id)
+            if added:
+                activities = [one.id for one in lesson.activities]
+                self._outbox.queue(connection, session, lesson, grade(activities, found, session.activity_id))
+            return Saved(saved=True, summary=found[attempt.activity_id])
+
+    def check_anonymous(self, attempt: Attempt) -> Saved:
+        """An attempt of nobody: looked at, and kept nowhere (A-02)."""
+        if attempt.occurred_at > self._clock.now() + LATEST_AHEAD:
+            raise _ahead()
+        return Saved(saved=False)
+
+    def state(self, token: str) -> dict[str, Any]:
+        """Where the pupil stands in the lesson of the token, with their last work (A-22)."""
+        with self._database.anyone() as connection:
+            session = self._sessions.bearer(connection, token)
+            lesson = self._lesson(session)
+            district = self._district(connection)
+            found = store.summaries(connection, session.person_id, lesson.id)
+            key = person_key(connection, district.keys, session.person_id)
+            work = store.last_work(connection, key, session.person_id, lesson.id)
+            rows = [
+                {
+                    "activity_id": activity.id,
+                    "attempts": one.attempts,
+                    "best_score": one.best_score,
+                    "completed": one.completed,
+                    "optimal": one.optimal,
+                    "work": json.loads(work[activity.id]) if activity.id in work else None,
+                }
+                for activity in lesson.activities
+                if (one := found.get(activity.id)) is not None
+            ]
+            return {"lesson_id": lesson.id, "activities": rows}
+
+    def pseudonym(self, session: LessonSession) -> str:
+        """Who somebody is to one lesson on another site: stable there, and of no use anywhere else."""
+        with self._database.tenant(session.district_id) as connection:
+            keys = self._district(connection).keys
+        return keys.lookup(f"lesson-pseudonym|{session.lesson_id}", str(session.person_id)).hex()[:32]
+
+    def _lesson(self, session: LessonSession) -> Lesson:
+        lesson = self._lessons.find(session.lesson_id)
+        if lesson is None:
+            raise InvalidInput("This lesson is no longer here. Nothing was saved.")
+        return lesson
+
+    def _policy(self, connection: Connection, district: District) -> Policy | None:
+        contract_id: ContractId | None = in_force(connection, district.zone, self._clock.now())
+        return None if contract_id is None else self._policies.of(connection, contract_id)
+
+
+def check(attempt: Attempt, lesson: Lesson, now: Any) -> None:
+    """An attempt fits its lesson. Raises `InvalidInput` with every fault."""
+    faults = []
+    activity = lesson.activity(attempt.activity_id)
+    if activity is None:
+        faults.append(("/activity_id", "The lesson has no such activity."))
+    if attempt.occurred_at > now + LATEST_AHEAD:
+        faults.append(("/occurred_at", "This time lies ahead. Check the clock."))
+    if lesson.no_pii and attempt.answers is not None:
+        faults.append(("/answers", "This lesson takes no personal field at all, and so no written answer (A-03)."))
+    if faults:
+        raise InvalidInput.listing("The attempt was not saved.", faults)
+
+
+def _ahead() -> InvalidInput:
+    return InvalidInput.listing(
+        "The attempt was not taken.", [("/occurred_at", "This time lies ahead. Check the clock.")]
+    )
+
+
+def _lock(connection: Connection, session: LessonSession) -> None:
+    """One attempt of a pupil and lesson after another: a grade is made of all that was saved before it."""
+    name = f"{session.person_id}|{session.lesson_id}"
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
+def _keeps(policy: Policy | None, element: str) -> bool:
+    return policy is not None and policy.keeps(element, Purpose.INSTRUCTION, Origin.STUDENT)
+
+
+def _is_pupil(connection: Connection, session: LessonSession) -> bool:
+    """A pupil's membership that is live at this moment."""
+    if session.membership_id is None:
+        return False
+    statement = sa.text("SELECT 1 FROM membership WHERE id = :id AND role = 'pupil' AND ended_at IS NULL")
+    return connection.execute(statement, {"id": session.membership_id}).one_or_none() is not None
+
+
+def person_key(connection: Connection, keys: DistrictKeys, person_id: PersonId) -> PersonKey:
+    """The key of somebody who was not erased."""
+    wrapped = connection.execute(
+        sa.text("SELECT wrapped_key FROM person WHERE id = :id"), {"id": person_id}
+    ).scalar_one_or_none()
+    if wrapped is None:
+        raise InvalidInput("This account was erased. Nothing was saved.")
+    return keys.person_key(person_id, bytes(wrapped))
