@@ -49,6 +49,15 @@ class Translated(fields.Field[dict[str, str]]):
         return {language: " ".join(text.split()) for language, text in texts.items()}
 
 
+class Flag(fields.Boolean):
+    """true or false, and nothing that only looks like it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("must be true or false.")
+        return value
+
+
 class ActivitySchema(Schema):
     class Meta:
         unknown = RAISE
@@ -56,7 +65,7 @@ class ActivitySchema(Schema):
     id = _named()
     title = Translated(longest=120, required=True)
     goal = Translated(longest=600)
-    written_answer = fields.Boolean(truthy={True}, falsy={False})
+    written_answer = Flag()
 
 
 class LessonSchema(Schema):
@@ -77,7 +86,7 @@ class LessonSchema(Schema):
         fields.String(validate=validate.Regexp(rf"\A{HOST.pattern}\Z", error="must be a host name, in lower case.")),
         validate=validate.Length(max=50),
     )
-    no_pii = fields.Boolean(truthy={True}, falsy={False})
+    no_pii = Flag()
     activities = fields.List(
         fields.Nested(ActivitySchema),
         required=True,
@@ -140,7 +149,7 @@ def read_file(content: bytes, *, https_only_except: Collection[str] = (), taken:
         try:
             data = schema.load(document)
         except ValidationError as error:
-            faults += [(place + pointer, message) for pointer, message in _flat(error.normalized_messages())]
+            faults += [(place + pointer, message) for pointer, message in _flat(error.messages)]
             continue
         if data["id"] in used:
             faults.append((f"{place}/id", "is the id of another lesson here; choose another."))
@@ -155,7 +164,9 @@ def _documents(content: bytes) -> tuple[list[Any], str]:
     if len(content) > FILE_BYTES:
         raise InvalidInput.listing(WRONG_FILE, [("", f"is larger than {FILE_BYTES // 1024} KiB.")])
     try:
-        whole = yaml.load(content.decode("utf-8-sig"), Loader=_PlainLoader)  # noqa: S506 - a SafeLoader, see below
+        text = content.decode("utf-8-sig")
+        _refuse_aliases(text)
+        whole = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader, see below
     except UnicodeDecodeError:
         raise InvalidInput.listing(WRONG_FILE, [("", "is not UTF-8 text.")]) from None
     except yaml.YAMLError as error:
@@ -174,14 +185,16 @@ def _documents(content: bytes) -> tuple[list[Any], str]:
     return [whole], ""
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases (a bomb needs them) and without a key given twice (one of the two would be lost)."""
+def _refuse_aliases(text: str) -> None:
+    """A YAML bomb is made of aliases, and no lesson needs one."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            where = f" in line {event.start_mark.line + 1}" if event.start_mark else ""
+            raise InvalidInput.listing(WRONG_FILE, [("", f"has an alias{where}; write it out.")])
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.MarkedYAMLError(problem="aliases are not taken", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without a key given twice: one of the two would be lost."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         keys = [key.value for key, _ in node.value]

@@ -90,19 +90,18 @@ def blueprint(*, catalogue: Catalogue, open_ticket: OpenTicket, resume: Resume) 
 def _play(parts: _Parts, lesson_id: str) -> Response:
     """Play with a launch, or with no account at all; only an address that says "from a course" asks for a launch."""
     lesson = parts.catalogue.get(lesson_id)
+    asked = _asked_activity(lesson)
     ticket = request.args.get("ticket", "")
-    launched = bool(ticket) or request.args.get("from") == FROM_COURSE
-    if not launched:
-        return _player(lesson, None, _asked_activity(lesson))
+    if not ticket and request.args.get("from") != FROM_COURSE:
+        return _player(lesson, None, asked)
     context = parts.open_ticket(ticket, lesson.id) if ticket else None
     context = context or parts.resume(lesson.id)
     if context is None:
         page = render_template("lessons/reopen.html", lesson=_card(lesson, _locale()))
         return _private(make_response(page, 410))
-    activity = _asked_activity(lesson) or lesson.activity(context.activity_id)
     language = context.locale.replace("_", "-").partition("-")[0].lower()
     with force_locale(language if language in LANGUAGES else _locale()):
-        return _player(lesson, context, activity)
+        return _player(lesson, context, asked or lesson.activity(context.activity_id))
 
 
 def _player(lesson: Lesson, context: LaunchContext | None, asked: Activity | None) -> Response:

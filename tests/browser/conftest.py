@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.hands import Hands, Keyboard, Touch
+from tests.browser.lesson_moves import DESKTOP, Opener
 from tests.browser.lesson_server import LessonServer, running
 
 ARGUMENTS = [
@@ -53,3 +56,35 @@ def lesson_server(_lessons_running: LessonServer) -> LessonServer:
     """The server with nothing asked of it yet."""
     _lessons_running.reset()
     return _lessons_running
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser's console says: script errors and breaches of the content security policy."""
+    return []
+
+
+@pytest.fixture
+def opened(chromium: Browser, complaints: list[str]) -> Iterator[Opener]:
+    """Opens an address in a browser of its own, without waiting for movement."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(url: str, **options: Any) -> Page:
+        settings = {"viewport": DESKTOP, "reduced_motion": "reduce", "locale": "en-GB", **options}
+        context = chromium.new_context(**settings)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(params=["keyboard", "touch"])
+def hands(request: pytest.FixtureRequest) -> Callable[[Page], Hands]:
+    return Keyboard if request.param == "keyboard" else lambda page: Touch()

@@ -3,79 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.hands import Hands, Keyboard, Touch
-from tests.browser.lesson_server import TICKET, LessonServer
+from tests.browser.lesson_moves import DESKTOP, PHONE, Opener, finish, go_on, launched, write_program
+from tests.browser.lesson_server import LessonServer
 
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 850}
 LESSONS = ("turtle-garden", "parcel-scales", "message-in-bits")
-STORED = """async () => localStorage.length + sessionStorage.length + (await indexedDB.databases()).length
-    + (await caches.keys()).length"""
-Opener = Callable[..., Page]
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the browser's console says: script errors and breaches of the content security policy."""
-    return []
-
-
-@pytest.fixture
-def opened(chromium: Browser, complaints: list[str]) -> Iterator[Opener]:
-    """Opens an address in a browser of its own, without waiting for movement."""
-    contexts: list[BrowserContext] = []
-
-    def open_page(url: str, **options: Any) -> Page:
-        settings = {"viewport": DESKTOP, "reduced_motion": "reduce", "locale": "en-GB", **options}
-        context = chromium.new_context(**settings)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.goto(url)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture(params=["keyboard", "touch"])
-def hands(request: pytest.FixtureRequest) -> Callable[[Page], Hands]:
-    return Keyboard if request.param == "keyboard" else lambda page: Touch()
-
-
-def launched(server: LessonServer, lesson: str, activity: str = "") -> str:
-    return f"{server.url}/lessons/{lesson}?ticket={TICKET}" + (f"&activity={activity}" if activity else "")
-
-
-def finish(page: Page, hand: Hands, button: str) -> None:
-    hand.press(page.get_by_role("button", name=button, exact=True))
-    expect(page.locator("#verdict")).to_have_attribute("data-kind", "good")
-    expect(page.locator("#verdict")).to_contain_text("cannot be done with fewer")
-
-
-def write_program(page: Page, hand: Hands, blocks: str) -> None:
-    """F, L, R are blocks; a digit begins a repeat of so many times, "]" ends it."""
-    names = {"F": "Forward", "L": "Turn left", "R": "Turn right", "]": "End of the repeat"}
-    for sign in blocks:
-        if sign.isdigit():
-            page.get_by_label("How many times").select_option(sign)
-            hand.press(page.get_by_role("button", name="Repeat", exact=True))
-        else:
-            hand.press(page.get_by_role("button", name=names[sign], exact=True))
-
-
-def go_on(page: Page, hand: Hands) -> None:
-    hand.press(page.get_by_role("button", name="Next:"))
 
 
 def test_the_turtle_finds_every_flower_with_the_fewest_blocks(
@@ -207,137 +145,6 @@ def test_a_puzzle_solved_the_long_way_is_solved_but_not_optimal(opened: Opener, 
     assert (lesson_server.attempts[0]["completed"], lesson_server.attempts[0]["optimal"]) == (True, False)
 
 
-def test_without_an_account_a_lesson_is_whole_and_nothing_is_stored_or_sent(
-    opened: Opener, lesson_server: LessonServer, complaints: list[str]
-) -> None:
-    page = opened(f"{lesson_server.url}/lessons/turtle-garden", has_touch=True)
-    write_program(page, Touch(), "FFF")
-    finish(page, Touch(), "Run")
-    expect(page.locator("#saving")).to_contain_text("without an account")
-    assert page.context.cookies() == []
-    assert page.evaluate(STORED) == 0
-    assert not [path for _, path in lesson_server.requests if path.startswith("/api/")]
-    assert {method for method, _ in lesson_server.requests} == {"GET"}
-    assert not complaints
-
-
-def test_the_ticket_is_gone_from_the_address_and_from_history(opened: Opener, lesson_server: LessonServer) -> None:
-    page = opened(launched(lesson_server, "turtle-garden", "the-stairs"))
-    expect(page.get_by_role("heading", name="The stairs")).to_be_visible()
-    assert TICKET not in page.url
-    page.reload()
-    expect(page.get_by_role("heading", name="Open it again from your course")).to_be_visible()
-    page.get_by_role("button", name="Play without saving").click()
-    expect(page.locator("#saving")).to_contain_text("without an account")
-
-
-def test_a_lesson_goes_on_where_the_pupil_left_off(opened: Opener, lesson_server: LessonServer) -> None:
-    work = {"program": ["forward", "left"]}
-    common = {"attempts": 2, "best_score": 1, "optimal": True}
-    lesson_server.progress = {
-        "activities": [
-            {"activity_id": "first-steps", "completed": True, "work": None, **common},
-            {"activity_id": "round-the-corner", "completed": False, "work": work, **common, "optimal": False},
-        ]
-    }
-    page = opened(launched(lesson_server, "turtle-garden"))
-    expect(page.get_by_role("heading", name="Round the corner")).to_be_visible()
-    expect(page.locator(".program-list > li")).to_have_count(2)
-    expect(page.get_by_role("link", name="First steps (solved in the best way)")).to_be_visible()
-
-
-def test_a_link_to_one_activity_opens_that_activity(opened: Opener, lesson_server: LessonServer) -> None:
-    lesson_server.single_activity = "the-stairs"
-    page = opened(launched(lesson_server, "turtle-garden"))
-    expect(page.get_by_role("heading", name="The stairs")).to_be_visible()
-
-
-def solve_first(page: Page) -> None:
-    write_program(page, Touch(), "FFF")
-    page.get_by_role("button", name="Run").tap()
-
-
-def test_an_attempt_that_cannot_be_saved_is_kept_and_sent_again_under_its_id(
-    opened: Opener, lesson_server: LessonServer
-) -> None:
-    page = opened(launched(lesson_server, "turtle-garden"), has_touch=True)
-    expect(page.locator("#saving")).to_have_text("Your work is saved for you and your teacher.")
-    sent: list[str] = []
-    page.on("request", lambda one: sent.append((one.post_data_json or {}).get("attempt_id")) if one.post_data else None)
-    lesson_server.fail_with = 503
-    solve_first(page)
-    expect(page.locator("#saving")).to_contain_text("Not saved yet")
-    lesson_server.fail_with = None
-    expect(page.locator("#saving")).to_have_text("Saved.")
-    assert len(sent) >= 2
-    assert {one["attempt_id"] for one in lesson_server.attempts} == set(sent)
-    assert len(lesson_server.attempts) == 1
-
-
-def test_a_lost_connection_is_told_and_mended(opened: Opener, lesson_server: LessonServer) -> None:
-    page = opened(launched(lesson_server, "turtle-garden"), has_touch=True)
-    expect(page.locator("#saving")).to_have_text("Your work is saved for you and your teacher.")
-    page.context.set_offline(True)
-    solve_first(page)
-    expect(page.locator("#saving")).to_contain_text("Not saved yet")
-    page.context.set_offline(False)
-    expect(page.locator("#saving")).to_have_text("Saved.")
-    assert len(lesson_server.attempts) == 1
-
-
-def test_who_is_no_pupil_is_told_that_nothing_is_saved(opened: Opener, lesson_server: LessonServer) -> None:
-    lesson_server.saved = False
-    lesson_server.teacher = True
-    page = opened(launched(lesson_server, "turtle-garden"), has_touch=True)
-    solve_first(page)
-    expect(page.locator("#saving")).to_contain_text("without being a pupil")
-    expect(page.get_by_role("link", name="Your class")).to_have_attribute("href", f"{lesson_server.url}/teach")
-
-
-def test_an_ended_session_is_told_and_asked_no_more(opened: Opener, lesson_server: LessonServer) -> None:
-    page = opened(launched(lesson_server, "turtle-garden"), has_touch=True)
-    lesson_server.tokens = 7
-    solve_first(page)
-    expect(page.locator("#saving")).to_contain_text("Saving has ended")
-    asked = len(lesson_server.requests)
-    page.get_by_role("button", name="Run").tap()
-    expect(page.locator("#verdict")).to_contain_text("All flowers found")
-    assert len(lesson_server.requests) == asked
-
-
-def test_the_token_is_renewed_before_its_two_hours_end(chromium: Browser, lesson_server: LessonServer) -> None:
-    context = chromium.new_context(viewport=DESKTOP, has_touch=True, reduced_motion="reduce", locale="en-GB")
-    page = context.new_page()
-    page.clock.install()
-    page.goto(launched(lesson_server, "turtle-garden"))
-    expect(page.locator("#saving")).to_have_text("Your work is saved for you and your teacher.")
-    with page.expect_response("**/token/renew"):
-        page.clock.fast_forward("01:35:00")
-    solve_first(page)
-    page.clock.run_for(5_000)
-    expect(page.locator("#saving")).to_have_text("Saved.")
-    assert lesson_server.tokens == 2
-    context.close()
-
-
-def test_a_written_answer_travels_apart_from_the_work(opened: Opener, lesson_server: LessonServer) -> None:
-    page = opened(launched(lesson_server, "turtle-garden", "round-the-hedge"), has_touch=True)
-    field = page.get_by_label("How did you find the part that repeats?")
-    field.fill("Each side is the same.")
-    page.get_by_role("button", name="Send the answer").tap()
-    expect(page.locator("#verdict")).to_contain_text("Run your program first")
-    write_program(page, Touch(), "3FFFL]")
-    finish(page, Touch(), "Run")
-    page.get_by_role("button", name="Send the answer").tap()
-    expect(page.locator("#verdict")).to_contain_text("Thank you")
-    expect(page.locator("#saving")).to_have_text("Saved.")
-    first, second = lesson_server.attempts
-    assert "answers" not in first
-    assert second["answers"] == {"how": "Each side is the same."}
-    assert second["work"] == first["work"]
-    assert second["attempt_id"] != first["attempt_id"]
-
-
 def test_a_lesson_without_personal_data_has_no_field_to_write_in(opened: Opener, lesson_server: LessonServer) -> None:
     page = opened(f"{lesson_server.url}/lessons/parcel-scales")
     steps = page.locator("a[data-activity]")
@@ -386,7 +193,7 @@ def test_every_activity_is_accessible_and_fits_its_frame(
 @pytest.mark.parametrize("path", ["/", "/lessons", "/lessons/none", "/lessons/turtle-garden?from=course"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_every_page_round_the_lessons_is_accessible(
-    opened: Opener, lesson_server: LessonServer, path: str, viewport: dict[str, int]
+    opened: Opener, lesson_server: LessonServer, path: str, viewport: ViewportSize
 ) -> None:
     page = opened(lesson_server.url + path, viewport=viewport)
     assert page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth") <= 0
