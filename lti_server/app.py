@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import requests
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lti_server.accounts.intake import ContractIntake
-from lti_server.db import Database, application_role, database_name
+from lti_server.db import Database, Door, application_role, database_name, open_door
 from lti_server.errors import ProviderFailed
 from lti_server.ids import Clock, DistrictId, SectionId, SystemClock
 from lti_server.lessons import catalogue as lesson_catalogue
@@ -28,6 +29,7 @@ from lti_server.lti import views as lti_views
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import LessonPlace, OpenLaunch
+from lti_server.lti.member_source import LtiMembers
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.state import StateSigner
@@ -43,10 +45,12 @@ from lti_server.progress.outbox import Outbox
 from lti_server.progress.service import Progress
 from lti_server.providers.addresses import AddressGuard
 from lti_server.providers.connections import OutboundLimits
+from lti_server.providers.connector import Connector
 from lti_server.providers.errors import BrokeContract
 from lti_server.providers.faults import server_errors
 from lti_server.providers.registry import Registry, load_registry
 from lti_server.providers.transport import HttpTransport, outbound_session
+from lti_server.roster.service import Outcome, SyncRoster
 from lti_server.settings import Settings
 from lti_server.tasks import Handler, Queue, Worker
 from lti_server.web import home, languages
@@ -57,6 +61,7 @@ from lti_server.web.health import init_health
 from lti_server.web.problems import init_problems
 
 COOKIE = "lti_lesson"
+SYNC_SECTION = "roster.sync_section"
 LARGEST_REQUEST = 1024 * 1024
 
 
@@ -178,9 +183,30 @@ class House:
             clock=self.clock,
         )
 
+    @cached_property
+    def connector(self) -> Connector:
+        return Connector(self.registry, transport=self.transport.limited_to, clock=self.clock)
+
+    def sync_roster(self) -> SyncRoster:
+        """The reader of LTI courses with its parts."""
+        source = LtiMembers(
+            database=self.database, connector=self.connector, tokens=self.service_tokens, district=self.entered
+        )
+        return SyncRoster(database=self.database, source=source, intake=self.intake, clock=self.clock)
+
+    def open_run_doors(self, connection: Connection, outcome: Outcome) -> None:
+        """Let a run be found by its id alone."""
+        for run_id in outcome.run_ids:
+            open_door(connection, Door.RUN, self.doors.of(Door.RUN, str(run_id)), run_id)
+
+    def _sync_section(self, district_id: str, section_id: str) -> None:
+        with self.database.tenant(DistrictId(UUID(district_id))) as connection:
+            district = self.entered(connection)
+        self.sync_roster()(district, section_id=SectionId(UUID(section_id)))
+
     def handlers(self) -> dict[str, Handler]:
         """What the worker runs, by task name."""
-        return {outbox.TASK: self.deliver_grade().__call__}
+        return {outbox.TASK: self.deliver_grade().__call__, SYNC_SECTION: self._sync_section}
 
     def _gradebook_allowed(self, connection: Connection, provider: str) -> bool:
         contract_id = in_force(connection, self.entered(connection).zone, self.clock.now())
@@ -208,8 +234,9 @@ class House:
     def _after_teacher(self, connection: Connection, district_id: DistrictId, section_id: SectionId) -> None:
         self.queue.defer(
             connection,
-            "roster.sync_section",
-            queueing_lock=f"roster.sync_section:{section_id}",
+            SYNC_SECTION,
+            lock=f"roster:{district_id}",
+            queueing_lock=f"{SYNC_SECTION}:{section_id}",
             district_id=str(district_id),
             section_id=str(section_id),
         )

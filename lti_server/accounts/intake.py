@@ -50,7 +50,13 @@ class Intake(Protocol):
 _IDS = frozenset({"sub", "user_id"})
 _FINDABLE = frozenset({"email", "local_id"})
 # LTI spells the district's own id in two ways; here it has one name, whichever door it came by.
-_NAMES = {"lis.person_sourcedid": "local_id", "lis_person_sourcedid": "local_id"}
+_NAMES = {
+    "lis.person_sourcedid": "local_id",
+    "lis_person_sourcedid": "local_id",
+    "sis_id": "local_id",
+    "full_name": "name",
+    "preferred_name": "nickname",
+}
 
 
 class ContractIntake:

@@ -103,6 +103,41 @@ def create(
     return Known(person_id=person_id, identity_id=identity_id, kind=kind, wrapped_key=wrapped, fingerprints={})
 
 
+def create_many(
+    connection: Connection, keys: DistrictKeys, wanted: Sequence[tuple[Subject, Kind, bool]], source: Source
+) -> list[Known]:
+    """`create` for many, in two statements. The caller holds the roster's lease, and each subject is new."""
+    if not wanted:
+        return []
+    made: list[Known] = []
+    persons: list[dict[str, object]] = []
+    identities: list[dict[str, object]] = []
+    for subject, kind, keep_subject in wanted:
+        person_id, identity_id = PersonId(new_id()), IdentityId(new_id())
+        key, wrapped = keys.new_person_key(person_id)
+        sealed = key.seal("identity", "subject", identity_id, subject.subject) if keep_subject else None
+        persons.append(
+            {
+                "id": person_id, "district_id": keys.district_id, "kind": kind.value, "wrapped_key": wrapped,
+                "created_at": source.at,
+            }
+        )  # fmt: skip
+        identities.append(
+            {
+                "id": identity_id, "district_id": keys.district_id, "person_id": person_id,
+                "grant_id": source.grant_id, "provider": subject.provider, "issuer": subject.issuer,
+                "client_id": subject.client_id, "subject_hash": subject_hash(keys, subject), "subject": sealed,
+                "created_at": source.at,
+            }
+        )  # fmt: skip
+        made.append(
+            Known(person_id=person_id, identity_id=identity_id, kind=kind, wrapped_key=wrapped, fingerprints={})
+        )
+    connection.execute(person.insert(), persons)
+    connection.execute(identity.insert(), identities)
+    return made
+
+
 def changed_fields(
     keys: DistrictKeys, known: Known, grant_id: GrantId, fields: Iterable[FieldValue]
 ) -> tuple[list[FieldValue], list[str]]:
@@ -134,19 +169,7 @@ def write_fields(
     Raises:
         NotFound: the person was erased; the key is never minted again.
     """
-    if changed:
-        if known.wrapped_key is None:
-            raise NotFound("This account was erased.")
-        key = keys.person_key(known.person_id, known.wrapped_key)
-        rows = [_field_row(keys, key, known, source, field) for field in changed]
-        insert = pg.insert(person_field)
-        names = ("ciphertext", "fingerprint", "lookup", "run_id", "epoch", "collected_at")
-        connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=["person_id", "field", "grant_id"], set_={name: insert.excluded[name] for name in names}
-            ),
-            rows,
-        )
+    write_many(connection, keys, [(known, changed)], source)
     if gone:
         connection.execute(
             person_field.delete().where(
@@ -154,6 +177,36 @@ def write_fields(
                 person_field.c.grant_id == source.grant_id,
                 person_field.c.field.in_(gone),
             )
+        )
+
+
+def write_many(
+    connection: Connection,
+    keys: DistrictKeys,
+    changed: Sequence[tuple[Known, Sequence[FieldValue]]],
+    source: Source,
+) -> None:
+    """Fields of many people in one statement.
+
+    Raises:
+        NotFound: somebody among them was erased.
+    """
+    rows = []
+    for known, fields in changed:
+        if not fields:
+            continue
+        if known.wrapped_key is None:
+            raise NotFound("This account was erased.")
+        key = keys.person_key(known.person_id, known.wrapped_key)
+        rows += [_field_row(keys, key, known, source, field) for field in fields]
+    if rows:
+        insert = pg.insert(person_field)
+        names = ("ciphertext", "fingerprint", "lookup", "run_id", "epoch", "collected_at")
+        connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=["person_id", "field", "grant_id"], set_={name: insert.excluded[name] for name in names}
+            ),
+            rows,
         )
 
 

@@ -4,40 +4,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-_GROUPS = {
-    "app_tech_metadata": ("ip_cookies", "other"),
-    "app_use_statistics": ("interaction_metadata",),
-    "assessment": ("standardized_test_scores", "observation_data", "other"),
-    "attendance": ("school_daily", "class"),
-    "communications": ("online_communications_captured",),
-    "conduct": ("conduct_or_behavioral",),
-    "demographics": ("date_of_birth", "place_of_birth", "gender", "ethnicity_or_race", "language", "other"),
-    "enrollment": (
-        "school_enrollment", "grade_level", "homeroom", "guidance_counselor", "specific_curriculum_programs",
-        "year_of_graduation", "other",
-    ),
-    "parent_contact": ("address", "email", "phone"),
-    "parent_id": ("parent_id_number",),
-    "parent_name": ("first_and_or_last",),
-    "schedule": ("scheduled_courses", "teacher_names"),
-    "special_indicator": (
-        "english_language_learner", "low_income", "medical_alerts_health", "disability", "iep_or_504",
-        "living_situation", "other",
-    ),
-    "student_contact": ("address", "email", "phone"),
-    "student_identifiers": ("local_district_id", "state_id", "app_assigned_id", "app_username", "app_password"),
-    "student_name": ("first_and_or_last",),
-    "in_app_performance": ("program_performance",),
-    "program_membership": ("academic_or_extracurricular",),
-    "survey_responses": ("surveys_or_questionnaires",),
-    "student_work": ("student_generated_content", "other"),
-    "transcript": ("course_grades", "course_data", "course_performance_scores", "other"),
-    "transportation": ("bus_assignment", "pickup_dropoff_location", "bus_card_id", "other"),
-    "other": ("other",),
-    "none": ("no_student_data_collected",),
-}  # fmt: skip
+from lti_server.providers.elements import STUDENT_ELEMENTS as ELEMENTS
 
-ELEMENTS: frozenset[str] = frozenset(f"{group}.{name}" for group, names in _GROUPS.items() for name in names)
 EDUCATOR_ELEMENTS: frozenset[str] = frozenset({"name", "identifier", "email"})
 
 NAME = "student_name.first_and_or_last"
@@ -67,10 +35,13 @@ PUPIL_FIELDS = MappingProxyType(
         "family_name": NAME,
         "middle_name": NAME,
         "nickname": NAME,
+        "full_name": NAME,
+        "preferred_name": NAME,
         "sub": APP_ID,
         "user_id": APP_ID,
         "lis.person_sourcedid": LOCAL_ID,
         "lis_person_sourcedid": LOCAL_ID,
+        "sis_id": LOCAL_ID,
         "state_id": STATE_ID,
         "preferred_username": USERNAME,
         "email": EMAIL,
@@ -90,10 +61,15 @@ EDUCATOR_FIELDS = MappingProxyType(
         "family_name": "name",
         "middle_name": "name",
         "nickname": "name",
+        "full_name": "name",
+        "preferred_name": "name",
         "sub": "identifier",
         "user_id": "identifier",
         "lis.person_sourcedid": "identifier",
         "lis_person_sourcedid": "identifier",
+        "sis_id": "identifier",
         "email": "email",
     }
 )
+
+__all__ = ["EDUCATOR_ELEMENTS", "EDUCATOR_FIELDS", "ELEMENTS", "PUPIL_FIELDS"]

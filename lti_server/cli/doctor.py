@@ -1,0 +1,204 @@
+"""`lti-server doctor`: whether everything needed is there, in plain words."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+import click
+import psycopg
+
+from lti_server.db import application_role, connect, database_name
+from lti_server.errors import ConfigurationError, LtiServerError
+from lti_server.migrate import revisions
+from lti_server.postgres import database_urls
+from lti_server.providers.registry import PluginState, look_at_plugins
+from lti_server.settings import Settings
+
+MOST_SKEW_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at, and what to do where it is not well."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document.")
+def doctor(as_json: bool) -> None:
+    """Look at the set-up and say what is missing."""
+    checks = list(_checks())
+    ok = all(check.ok for check in checks)
+    if as_json:
+        rows = [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks]
+        click.echo(json.dumps({"ok": ok, "checks": rows}))
+    else:
+        for check in checks:
+            click.echo(f"{'ok ' if check.ok else 'NOT'}  {check.name}: {check.detail}")
+    sys.exit(0 if ok else 1)
+
+
+def _checks() -> Iterator[Check]:
+    try:
+        settings = Settings.from_env().with_secret_keys_from_disk()
+    except ConfigurationError as error:
+        for problem in error.problems:
+            yield Check(name="settings", ok=False, detail=problem)
+        return
+    yield Check(name="settings", ok=True, detail="every setting can be read")
+    yield _secret_keys(settings)
+    yield _address(settings)
+    yield from _database(settings)
+    yield from _plugins(settings)
+
+
+def _secret_keys(settings: Settings) -> Check:
+    if settings.secret_keys:
+        return Check(name="secret keys", ok=True, detail=f"{len(settings.secret_keys)} set; the first is current")
+    return Check(
+        name="secret keys",
+        ok=False,
+        detail="LTI_SERVER_SECRET_KEYS is not set, so `serve` and `worker` refuse to start. Make a key with: "
+        "python -c 'import secrets; print(secrets.token_urlsafe(48))'",
+    )
+
+
+def _address(settings: Settings) -> Check:
+    """BASE_URL is https or loopback by its rule; a loopback port must be free or ours."""
+    parts = urlsplit(settings.base_url)
+    if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return Check(name="address", ok=True, detail=f"browsers use {settings.base_url}")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        if probe.connect_ex(("127.0.0.1", port)) != 0:
+            return Check(name="address", ok=True, detail=f"port {port} is free")
+    if _is_ours(settings.base_url):
+        return Check(name="address", ok=True, detail=f"port {port} is answered by this program")
+    return Check(
+        name="address",
+        ok=False,
+        detail=f"port {port} is taken by another program. Stop it, or choose another port in LTI_SERVER_BASE_URL "
+        "and `serve --bind`.",
+    )
+
+
+def _is_ours(base_url: str) -> bool:
+    try:
+        with build_opener(ProxyHandler({})).open(f"{base_url}/healthz", timeout=3) as answer:
+            return bool(json.load(answer) == {"ok": True})
+    except (OSError, ValueError):
+        return False
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    try:
+        url, _ = database_urls(settings)
+        role = application_role(database_name(url))
+        found, wanted = revisions(url)
+    except LtiServerError as error:
+        yield Check(name="database", ok=False, detail=error.detail)
+        return
+    except Exception as error:
+        yield Check(
+            name="database",
+            ok=False,
+            detail=f"it does not answer ({type(error).__name__}). Check LTI_SERVER_DATABASE_URL: host, port, database, "
+            "user; and that the server runs.",
+        )
+        return
+    if found != wanted:
+        yield Check(
+            name="schema", ok=False, detail=f"it is {found or 'empty'}, not {wanted}. Run `lti-server db upgrade`."
+        )
+        return
+    yield Check(name="schema", ok=True, detail=f"at revision {found}")
+    try:
+        with connect(url, role=role, connect_timeout=5) as connection:
+            yield from (check(connection) for check in _DATABASE_CHECKS)
+    except psycopg.Error:
+        yield Check(
+            name="role",
+            ok=False,
+            detail=f"the login may not become {role}. Run `lti-server db upgrade` with the owner's login "
+            "(LTI_SERVER_DATABASE_OWNER_URL).",
+        )
+
+
+def _server(connection: psycopg.Connection[tuple[object, ...]]) -> Check:
+    version = connection.info.server_version
+    return Check(
+        name="database", ok=version >= 150_000, detail=f"PostgreSQL {version // 10_000}; 15 or newer is needed"
+    )
+
+
+def _role(connection: psycopg.Connection[tuple[object, ...]]) -> Check:
+    """Row-level security is inert for an owner, a superuser, or a role with BYPASSRLS."""
+    row = connection.execute(
+        "SELECT current_user, rolsuper, rolbypassrls, EXISTS (SELECT 1 FROM pg_class WHERE relowner = pg_roles.oid"
+        " AND relname = 'district') FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    assert row is not None
+    why = [word for word, bad in zip(("a superuser", "BYPASSRLS", "the owner"), row[1:], strict=True) if bad]
+    if not why:
+        return Check(name="role", ok=True, detail=f"works as {row[0]}, under row-level security")
+    return Check(
+        name="role",
+        ok=False,
+        detail=f"works as {row[0]}, which is {' and '.join(why)}: row-level security does nothing. "
+        "Run `lti-server db upgrade`.",
+    )
+
+
+def _walls(connection: psycopg.Connection[tuple[object, ...]]) -> Check:
+    open_tables = connection.execute(
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'district_id'"
+        " WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND c.relname <> 'directory'"
+        " AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"
+    ).fetchall()
+    if open_tables:
+        names = ", ".join(str(row[0]) for row in open_tables)
+        return Check(name="walls", ok=False, detail=f"without forced row-level security: {names}")
+    return Check(name="walls", ok=True, detail="every tenant table is under forced row-level security")
+
+
+def _clock(connection: psycopg.Connection[tuple[object, ...]]) -> Check:
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    assert isinstance(row[0], datetime)
+    skew_s = abs((datetime.now(UTC) - row[0]).total_seconds())
+    good = skew_s <= MOST_SKEW_S
+    detail = f"{skew_s:.1f} s from the database's" + ("" if good else ". Set both by NTP: launches depend on it.")
+    return Check(name="clock", ok=good, detail=detail)
+
+
+def _signing_key(connection: psycopg.Connection[tuple[object, ...]]) -> Check:
+    row = connection.execute("SELECT count(*) FROM tool_key WHERE retired_at IS NULL").fetchone()
+    assert row is not None
+    found = "one is there" if row[0] else "none yet; the first is made when it is asked for"
+    return Check(name="signing key", ok=True, detail=found)
+
+
+_DATABASE_CHECKS: tuple[Callable[[psycopg.Connection[tuple[object, ...]]], Check], ...] = (
+    _server,
+    _role,
+    _walls,
+    _clock,
+    _signing_key,
+)
+
+
+def _plugins(settings: Settings) -> Iterator[Check]:
+    for plugin in look_at_plugins(settings.providers).all():
+        if plugin.state is PluginState.QUARANTINED:
+            yield Check(name=f"plugin {plugin.name}", ok=False, detail=plugin.reason)

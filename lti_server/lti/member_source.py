@@ -1,0 +1,63 @@
+"""The members of LTI courses, for the roster: the plugin `lti` with a service token in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy.engine import Connection
+
+from lti_server.db import Database
+from lti_server.errors import ProviderRejectedUs
+from lti_server.ids import GrantId
+from lti_server.lti.memberships import SCOPE
+from lti_server.lti.tokens import Service, ServiceTokens, service_of
+from lti_server.privacy.districts import District
+from lti_server.providers.completeness import to_the_end
+from lti_server.providers.connector import Connector
+from lti_server.providers.faults import server_errors
+from lti_server.providers.records import RosterPage
+from lti_server.roster.service import Platform
+from lti_server.roster.store import ReadableSection
+
+
+class LtiMembers:
+    """Reads through the same door as any stranger's plugin; a refused token is renewed once."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        connector: Connector,
+        tokens: ServiceTokens,
+        district: Callable[[Connection], District],
+    ) -> None:
+        self._database = database
+        self._connector = connector
+        self._tokens = tokens
+        self._district = district
+
+    def platform(self, connection: Connection, grant_id: GrantId) -> Platform:
+        service = service_of(connection, self._district(connection), grant_id)
+        return Platform(grant_id=grant_id, epoch=service.epoch, issuer=service.issuer, client_id=service.client_id)
+
+    def read(self, district: District, section: ReadableSection) -> list[RosterPage]:
+        with self._database.tenant(district.id) as connection:
+            service = service_of(connection, district, section.grant_id)
+        try:
+            return self._pages(service, section)
+        except ProviderRejectedUs:
+            self._tokens.forget(service, [SCOPE])
+            return self._pages(service, section)
+
+    def _pages(self, service: Service, section: ReadableSection) -> list[RosterPage]:
+        with server_errors("lti"):
+            token = self._tokens.bearer(service, [SCOPE])
+        config = {
+            "memberships_url": section.memberships_url,
+            "token": token,
+            "section": section.source_id,
+            "title": section.name or section.source_id,
+        }
+        source = self._connector.roster("lti", config)
+        with server_errors("lti"):
+            return list(to_the_end(source.pages(None)))

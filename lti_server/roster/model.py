@@ -1,0 +1,89 @@
+"""A section's members as they stand and as a source tells of them: values alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lti_server.accounts.intake import Kept
+from lti_server.accounts.model import Kind, Subject
+from lti_server.ids import MembershipId, PersonId
+
+
+class RunState(StrEnum):
+    PLANNED = "planned"
+    APPLIED = "applied"
+    HELD = "held"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A live membership. `ours`: this grant added it, so this grant may end it (law 11)."""
+
+    id: MembershipId
+    person_id: PersonId
+    role: str
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One member as the source tells of them, after the collect gate."""
+
+    key: bytes
+    subject: Subject
+    role: str
+    kind: Kind
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a plan waits for a person to look. `scope` is an id of ours."""
+
+    rule: str
+    scope: str
+    detail: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Count:
+    """How many of one kind."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+
+    def add(self, other: Count) -> None:
+        self.added += other.added
+        self.changed += other.changed
+        self.removed += other.removed
+        self.unchanged += other.unchanged
+
+    def plain(self) -> dict[str, int]:
+        return {
+            "added": self.added, "changed": self.changed, "removed": self.removed, "unchanged": self.unchanged
+        }  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What a run did, or would do."""
+
+    people: Count = field(default_factory=Count)
+    sections: Count = field(default_factory=Count)
+    memberships: Count = field(default_factory=Count)
+
+    def add(self, other: Counts) -> None:
+        self.people.add(other.people)
+        self.sections.add(other.sections)
+        self.memberships.add(other.memberships)
+
+    def plain(self) -> dict[str, dict[str, int]]:
+        return {
+            "people": self.people.plain(),
+            "sections": self.sections.plain(),
+            "memberships": self.memberships.plain(),
+        }

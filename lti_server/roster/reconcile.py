@@ -1,0 +1,56 @@
+"""From what stands and what was told to what changes: pure. Absence is told only by a complete read (law 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lti_server.ids import PersonId
+from lti_server.roster.model import Hold, Standing
+
+FEWEST_REMOVED = 3
+LARGEST_SHARE = 0.10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Changes of one section's memberships. A role that changes ends one membership and starts another."""
+
+    starts: dict[bytes, str]
+    swaps: dict[bytes, Standing]
+    ends: tuple[Standing, ...]
+    unchanged: int
+
+
+def plan(standing: Mapping[PersonId, Standing], told: Mapping[bytes, str], known: Mapping[bytes, PersonId]) -> Plan:
+    """The plan for one section. `told` is the whole class: key of an identity to role.
+
+    A membership that another source added is never ended, and one that stands in the same role is left alone,
+    whoever added it.
+    """
+    starts: dict[bytes, str] = {}
+    swaps: dict[bytes, Standing] = {}
+    unchanged = 0
+    for key, role in told.items():
+        person_id = known.get(key)
+        now = None if person_id is None else standing.get(person_id)
+        if now is None:
+            starts[key] = role
+        elif now.role == role or not now.ours:
+            unchanged += 1
+        else:
+            swaps[key] = now
+    present = {known[key] for key in told if key in known}
+    ends = tuple(one for person_id, one in standing.items() if one.ours and person_id not in present)
+    return Plan(starts=starts, swaps=swaps, ends=ends, unchanged=unchanged)
+
+
+def holds(found: Plan, standing: Mapping[PersonId, Standing], told_count: int, scope: str) -> list[Hold]:
+    """Why a plan is not applied by itself: nobody is left, or too many would go at once."""
+    ours = sum(one.ours for one in standing.values())
+    if ours and told_count == 0:
+        return [Hold(rule="empty", scope=scope, detail=f"The class was told to be empty; {ours} are in it.")]
+    gone = len(found.ends)
+    if gone >= FEWEST_REMOVED and gone > LARGEST_SHARE * ours:
+        return [Hold(rule="many-removed", scope=scope, detail=f"{gone} of {ours} would leave the class at once.")]
+    return []
