@@ -30,7 +30,7 @@ export class LessonClient {
       this.#tell("alone");
       return;
     }
-    this.#tell("ready");
+    this.#tell(context.teach ? "not-kept" : "ready");
     this.#planRenewal(Date.now() + FIRST_LIFE_MS);
     window.addEventListener("online", () => this.#now());
     window.addEventListener("pagehide", () => this.#lastTry());
