@@ -16,10 +16,12 @@ from flask_babel import Babel
 from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from lti_server.accounts import views as account_views
 from lti_server.accounts.intake import ContractIntake
+from lti_server.accounts.invitations import Invitations
 from lti_server.db import Database, Door, application_role, database_name, open_door
-from lti_server.errors import ProviderFailed
-from lti_server.ids import Clock, DistrictId, SectionId, SystemClock
+from lti_server.errors import NoContract, NotFound, ProviderFailed
+from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons import views as lesson_views
 from lti_server.lessons.catalogue import Catalogue
@@ -50,11 +52,12 @@ from lti_server.providers.errors import BrokeContract
 from lti_server.providers.faults import server_errors
 from lti_server.providers.registry import Registry, load_registry
 from lti_server.providers.transport import HttpTransport, outbound_session
-from lti_server.roster.service import Outcome, SyncRoster
+from lti_server.roster.service import SyncRoster
 from lti_server.settings import Settings
 from lti_server.tasks import Handler, Queue, Worker
 from lti_server.web import home, languages
 from lti_server.web.api import init_api
+from lti_server.web.forms import exempt_from_csrf, init_csrf
 from lti_server.web.guards import init_guards
 from lti_server.web.headers import init_headers
 from lti_server.web.health import init_health
@@ -127,6 +130,10 @@ class House:
         return HandOff(self.database, self.clock)
 
     @cached_property
+    def invitations(self) -> Invitations:
+        return Invitations(self.database, self.clock)
+
+    @cached_property
     def intake(self) -> ContractIntake:
         return ContractIntake("lti", self.policies)
 
@@ -192,17 +199,20 @@ class House:
         source = LtiMembers(
             database=self.database, connector=self.connector, tokens=self.service_tokens, district=self.entered
         )
-        return SyncRoster(database=self.database, source=source, intake=self.intake, clock=self.clock)
+        return SyncRoster(
+            database=self.database, source=source, intake=self.intake, open_run=self._open_run, clock=self.clock
+        )
 
-    def open_run_doors(self, connection: Connection, outcome: Outcome) -> None:
-        """Let a run be found by its id alone."""
-        for run_id in outcome.run_ids:
-            open_door(connection, Door.RUN, self.doors.of(Door.RUN, str(run_id)), run_id)
+    def _open_run(self, connection: Connection, run_id: RunId) -> None:
+        open_door(connection, Door.RUN, self.doors.of(Door.RUN, str(run_id)), run_id)
 
     def _sync_section(self, district_id: str, section_id: str) -> None:
         with self.database.tenant(DistrictId(UUID(district_id))) as connection:
             district = self.entered(connection)
-        self.sync_roster()(district, section_id=SectionId(UUID(section_id)))
+        try:
+            self.sync_roster()(district, section_id=SectionId(UUID(section_id)))
+        except (NoContract, NotFound):
+            return  # nothing may be read any more, and trying again changes nothing
 
     def handlers(self) -> dict[str, Handler]:
         """What the worker runs, by task name."""
@@ -306,12 +316,15 @@ def create_app(house: House) -> Flask:
     init_problems(app, settings.base_url)
     init_headers(app, https=settings.https)
     init_guards(app)
+    init_csrf(app, house.ring.signing_keys("csrf")[0])
     init_health(app, house.database, settings.metrics_token)
     app.register_blueprint(home.blueprint(house.catalogue))
+    app.register_blueprint(account_views.blueprint(house.invitations, base_url=settings.base_url))
     app.register_blueprint(_lti(house))
     app.register_blueprint(_lessons(house))
     api = init_api(app)
     api.register_blueprint(_progress(house))
+    exempt_from_csrf(app, ("lti", "progress"))
     return app
 
 

@@ -1,0 +1,68 @@
+"""Coming in by an invitation, and signing out. Opening the link alone spends nothing: previews of mail do that too."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request
+from flask_babel import gettext as _
+
+from lti_server.accounts.invitations import Invitations
+from lti_server.accounts.permissions import StaffRole
+from lti_server.web.guards import public
+
+COOKIE = "lti_staff"
+
+
+def blueprint(invitations: Invitations, *, base_url: str) -> Blueprint:
+    """`/signin/invitation/<token>`, `/account` and `/signout`."""
+    pages = Blueprint("accounts", __name__, template_folder="templates")
+    https = base_url.startswith("https://")
+    path = base_url.partition("://")[2].partition("/")[2]
+    cookie_path = f"/{path}" if path else "/"
+
+    @pages.get("/signin/invitation/<token>")
+    @public("the token is the credential")
+    def invitation(token: str) -> str:
+        role = invitations.role_of(token)
+        return render_template("accounts/invitation.html", role=role_name(role))
+
+    @pages.post("/signin/invitation/<token>")
+    @public("the token is the credential")
+    def accept(token: str) -> Response:
+        signed_in = invitations.accept(token)
+        response = make_response(redirect("/account", 303))
+        response.set_cookie(
+            COOKIE, signed_in.cookie, path=cookie_path, secure=https, httponly=True, samesite="Lax",
+            max_age=12 * 3600,
+        )  # fmt: skip
+        return response
+
+    @pages.get("/account")
+    @public("shows who is signed in, to that one alone")
+    def account() -> Response:
+        found = invitations.session(request.cookies.get(COOKIE, ""))
+        if found is None:
+            return make_response(redirect("/", 303))
+        return make_response(render_template("accounts/account.html", role=role_name(found.role)))
+
+    @pages.post("/signout")
+    @public("ends the session of its own cookie")
+    def sign_out() -> Response:
+        invitations.end(request.cookies.get(COOKIE, ""))
+        response = make_response(redirect("/", 303))
+        response.delete_cookie(COOKIE, path=cookie_path, secure=https, httponly=True, samesite="Lax")
+        return response
+
+    return pages
+
+
+def role_name(role: StaffRole) -> str:
+    """A role in the reader's words."""
+    names = {
+        StaffRole.OPERATOR: _("operator"),
+        StaffRole.DISTRICT_ADMIN: _("district administrator"),
+        StaffRole.SCHOOL_ADMIN: _("school administrator"),
+        StaffRole.DATA_STEWARD: _("data steward"),
+        StaffRole.TEACHER: _("teacher"),
+        StaffRole.EVALUATOR: _("evaluator"),
+    }
+    return str(names[role])

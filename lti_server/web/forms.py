@@ -1,0 +1,35 @@
+"""Forms that only this site's own pages may post (Flask-WTF)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Flask
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response
+
+from lti_server.errors import NotAllowed
+
+
+def init_csrf(app: Flask, key: bytes) -> None:
+    """Ask every form for its token; the key is one of SECRET_KEYS' own, so that all workers agree."""
+    app.config.update(
+        SECRET_KEY=key,
+        WTF_CSRF_TIME_LIMIT=None,
+        SESSION_COOKIE_NAME="lti_form",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_HTTPONLY=True,
+    )
+    protection = CSRFProtect(app)
+    app.extensions["csrf_protection"] = protection
+
+    @app.errorhandler(CSRFError)
+    def refused(_: CSRFError) -> Response:
+        raise NotAllowed("This form is too old or came from another site. Open the page again and send it once more.")
+
+
+def exempt_from_csrf(app: Flask, blueprints: Sequence[str]) -> None:
+    """Endpoints whose credential is in the request itself (a signed state, a bearer token), and no cookie."""
+    for name in blueprints:
+        app.extensions["csrf_protection"].exempt(app.blueprints[name])
