@@ -88,7 +88,7 @@ def run(port: int, platform: Platform, lesson_id: str, *, connections: int, seco
             while time.monotonic() < until:
                 browser.pair()
                 done[index] += 1
-        except Exception as error:  # noqa: BLE001 - handed to the caller below
+        except Exception as error:
             faults.append(error)
         finally:
             browser.connection.close()
