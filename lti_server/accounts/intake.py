@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts.model import FieldValue, Kind
+from lti_server.accounts.model import FieldValue, Kept, Kind
 from lti_server.ids import ContractId, DistrictId
 from lti_server.privacy.collect import HashOnly, collect
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.model import Origin, Purpose, SubjectKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """The allowed part of what a source said.
-
-    `keep_subject`: the subject may be kept itself, not only its keyed hash. `whole`: the source was asked for
-    everything, so that a field it no longer brings is dropped.
-    """
-
-    fields: tuple[FieldValue, ...]
-    keep_subject: bool
-    refused: Mapping[str, int]
-    elements: tuple[str, ...]
-    policy_hash: str
-    whole: bool = True
 
 
 class Intake(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,3 +45,19 @@ class Known:
     kind: Kind
     wrapped_key: bytes | None
     fingerprints: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The allowed part of what a source said.
+
+    `keep_subject`: the subject may be kept itself, not only its keyed hash. `whole`: the source was asked for
+    everything, so that a field it no longer brings is dropped.
+    """
+
+    fields: tuple[FieldValue, ...]
+    keep_subject: bool
+    refused: Mapping[str, int]
+    elements: tuple[str, ...]
+    policy_hash: str
+    whole: bool = True

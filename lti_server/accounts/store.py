@@ -34,9 +34,19 @@ def subject_hash(keys: DistrictKeys, subject: Subject) -> bytes:
 
 
 def lock_subject(connection: Connection, hashed: bytes) -> None:
-    """Serialise the making of one identity: two first launches at once make one person."""
+    """Serialise the making of one identity: two first launches at once make one person. Not while many are made."""
     key = int.from_bytes(hashed[:8], "big", signed=True)
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+    connection.execute(
+        sa.text(f"SELECT pg_advisory_xact_lock_shared({_MAKING}), pg_advisory_xact_lock(:key)"), {"key": key}
+    )
+
+
+def lock_making(connection: Connection) -> None:
+    """Keep first launches of the entered district waiting until this transaction ends. Take it before any write."""
+    connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_MAKING})"))
+
+
+_MAKING = "hashtextextended('people|' || current_district(), 1)"
 
 
 def find(connection: Connection, hashed: Sequence[bytes], grant_id: GrantId) -> dict[bytes, Known]:
@@ -106,7 +116,7 @@ def create(
 def create_many(
     connection: Connection, keys: DistrictKeys, wanted: Sequence[tuple[Subject, Kind, bool]], source: Source
 ) -> list[Known]:
-    """`create` for many, in two statements. The caller holds the roster's lease, and each subject is new."""
+    """`create` for many, in two statements. The caller holds `lock_making`, under which each subject was not found."""
     if not wanted:
         return []
     made: list[Known] = []

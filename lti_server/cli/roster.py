@@ -10,8 +10,9 @@ import click
 from lti_server.cli.house import district_of, note, open_house
 from lti_server.cli.output import answers
 from lti_server.db import Door, enter_by
-from lti_server.errors import InvalidInput, NotFound
+from lti_server.errors import InvalidInput, NotFound, ProviderFailed
 from lti_server.roster import store
+from lti_server.roster.model import RunState
 
 
 @click.group()
@@ -31,9 +32,9 @@ def sync(slug: str, provider: str, dry_run: bool) -> dict[str, Any]:
         raise InvalidInput(f"The provider {provider} has no roster here. Use --provider lti.")
     district = district_of(house, slug)
     outcome = house.sync_roster()(district, dry_run=dry_run)
-    with house.database.tenant(district.id) as connection:
-        house.open_run_doors(connection, outcome)
     note(house, district, "roster sync", state=outcome.state.value)
+    if outcome.state is RunState.FAILED:
+        raise ProviderFailed(outcome.detail or "The run failed; nothing was changed.", public=outcome.plain())
     return outcome.plain()
 
 

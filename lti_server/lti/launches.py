@@ -11,8 +11,8 @@ from typing import Protocol
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts import store as people
-from lti_server.accounts.intake import Intake, Kept
-from lti_server.accounts.model import Kind, Known, Subject
+from lti_server.accounts.intake import Intake
+from lti_server.accounts.model import Kept, Kind, Known, Subject
 from lti_server.db import Database, Door, enter_by
 from lti_server.errors import LaunchRejected
 from lti_server.ids import Clock, ContractId, DistrictId, MembershipId, SectionId, SessionId, new_id

@@ -16,12 +16,16 @@ from lti_server.providers.completeness import to_the_end
 from lti_server.providers.connector import Connector
 from lti_server.providers.faults import server_errors
 from lti_server.providers.records import RosterPage
+from lti_server.providers.transport import patiently
 from lti_server.roster.service import Platform
 from lti_server.roster.store import ReadableSection
 
 
 class LtiMembers:
-    """Reads through the same door as any stranger's plugin; a refused token is renewed once."""
+    """Reads through the same door as any stranger's plugin; a refused token is renewed once.
+
+    A read that an outage cuts short starts anew, a few times.
+    """
 
     def __init__(
         self,
@@ -60,4 +64,4 @@ class LtiMembers:
         }
         source = self._connector.roster("lti", config)
         with server_errors("lti"):
-            return list(to_the_end(source.pages(None)))
+            return patiently(lambda: list(to_the_end(source.pages(None))))

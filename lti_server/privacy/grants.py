@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.errors import GrantRevoked
 from lti_server.ids import DistrictId, GrantId, new_id
 from lti_server.privacy.tables import grants
 
@@ -20,6 +21,27 @@ def open_grant(connection: Connection, district_id: DistrictId, provider: str, n
         )
     )
     return grant_id
+
+
+def fence(connection: Connection, grant_id: GrantId, epoch: int) -> None:
+    """Let this transaction commit only under the grant that it began with. Call it last: a revocation waits for it.
+
+    Raises:
+        GrantRevoked: the grant was suspended or revoked meanwhile.
+    """
+    same = sa.text("SELECT 1 FROM grants WHERE id = :grant AND epoch = :epoch AND state = 'active' FOR SHARE")
+    if connection.execute(same, {"grant": grant_id, "epoch": epoch}).one_or_none() is None:
+        raise GrantRevoked("The connection was withdrawn meanwhile; nothing was kept.")
+
+
+def in_force(connection: Connection, provider: str) -> list[GrantId]:
+    """Grants of the entered district for one provider, oldest first."""
+    rows = connection.execute(
+        sa.select(grants.c.id)
+        .where(grants.c.provider == provider, grants.c.state == "active")
+        .order_by(grants.c.created_at, grants.c.id)
+    )
+    return [GrantId(found) for found in rows.scalars()]
 
 
 def end_grant(connection: Connection, grant_id: GrantId, now: datetime) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lti_server.accounts.intake import Kept
-from lti_server.accounts.model import Kind, Subject
 from lti_server.ids import MembershipId, PersonId
 
 
@@ -25,17 +23,6 @@ class Standing:
     person_id: PersonId
     role: str
     ours: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One member as the source tells of them, after the collect gate."""
-
-    key: bytes
-    subject: Subject
-    role: str
-    kind: Kind
-    kept: Kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,26 +10,28 @@ from lti_server.roster.model import Hold, Standing
 
 FEWEST_REMOVED = 3
 LARGEST_SHARE = 0.10
+# What a roster tells of. It is silent about observers, so it ends none.
+TOLD_ROLES = frozenset({"pupil", "teacher"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Changes of one section's memberships. A role that changes ends one membership and starts another."""
 
-    starts: dict[bytes, str]
-    swaps: dict[bytes, Standing]
+    starts: dict[str, str]
+    swaps: dict[str, Standing]
     ends: tuple[Standing, ...]
     unchanged: int
 
 
-def plan(standing: Mapping[PersonId, Standing], told: Mapping[bytes, str], known: Mapping[bytes, PersonId]) -> Plan:
-    """The plan for one section. `told` is the whole class: key of an identity to role.
+def plan(standing: Mapping[PersonId, Standing], told: Mapping[str, str], known: Mapping[str, PersonId]) -> Plan:
+    """The plan for one section. `told` is the whole class: the source's id of a person to their role.
 
-    A membership that another source added is never ended, and one that stands in the same role is left alone,
+    A membership that another grant added is never ended, and one that stands in the same role is left alone,
     whoever added it.
     """
-    starts: dict[bytes, str] = {}
-    swaps: dict[bytes, Standing] = {}
+    starts: dict[str, str] = {}
+    swaps: dict[str, Standing] = {}
     unchanged = 0
     for key, role in told.items():
         person_id = known.get(key)
@@ -41,16 +43,20 @@ def plan(standing: Mapping[PersonId, Standing], told: Mapping[bytes, str], known
         else:
             swaps[key] = now
     present = {known[key] for key in told if key in known}
-    ends = tuple(one for person_id, one in standing.items() if one.ours and person_id not in present)
+    ends = tuple(one for person_id, one in standing.items() if _may_end(one) and person_id not in present)
     return Plan(starts=starts, swaps=swaps, ends=ends, unchanged=unchanged)
 
 
-def holds(found: Plan, standing: Mapping[PersonId, Standing], told_count: int, scope: str) -> list[Hold]:
-    """Why a plan is not applied by itself: nobody is left, or too many would go at once."""
-    ours = sum(one.ours for one in standing.values())
-    if ours and told_count == 0:
+def holds(found: Plan, standing: Mapping[PersonId, Standing], told: Mapping[str, str], scope: str) -> list[Hold]:
+    """Why a plan is not applied by itself: nobody is left, or too many would go at once. `scope`: the section's id."""
+    ours = sum(_may_end(one) for one in standing.values())
+    if ours and not told:
         return [Hold(rule="empty", scope=scope, detail=f"The class was told to be empty; {ours} are in it.")]
     gone = len(found.ends)
     if gone >= FEWEST_REMOVED and gone > LARGEST_SHARE * ours:
         return [Hold(rule="many-removed", scope=scope, detail=f"{gone} of {ours} would leave the class at once.")]
     return []
+
+
+def _may_end(one: Standing) -> bool:
+    return one.ours and one.role in TOLD_ROLES

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts import store as people
 from lti_server.accounts.intake import Intake
-from lti_server.accounts.model import Kind, Known, Subject
-from lti_server.accounts.store import Source
+from lti_server.accounts.model import Subject
 from lti_server.db import Database, connect
-from lti_server.errors import Conflict, GrantRevoked, LtiServerError, NoContract
+from lti_server.errors import Conflict, GrantRevoked, LtiServerError, NoContract, NotFound
 from lti_server.ids import Clock, GrantId, RunId, SectionId, new_id
+from lti_server.privacy import grants, log
 from lti_server.privacy.contracts import in_force
 from lti_server.privacy.districts import District
-from lti_server.providers.records import RosterPage, SourcePerson
-from lti_server.roster import store
-from lti_server.roster.model import Counts, Hold, RunState, Told
-from lti_server.roster.reconcile import Plan, holds, plan
+from lti_server.providers.records import RosterPage
+from lti_server.roster import apply, store
+from lti_server.roster.apply import Class, Run
+from lti_server.roster.gate import Heard, admit, hear
+from lti_server.roster.model import Counts, Hold, RunState
 from lti_server.roster.store import ReadableSection
 
 LEASE_WAIT = "60s"
+OpenRun = Callable[[Connection, RunId], None]
+"""Lets a run be found by its id alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ class MemberSource(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What a run came to."""
+    """What the runs of one sync came to; one run a platform."""
 
     run_ids: list[RunId] = field(default_factory=list)
     state: RunState = RunState.APPLIED
@@ -61,9 +64,19 @@ class Outcome:
     refused: dict[str, int] = field(default_factory=dict)
     detail: str | None = None
 
+    def add(self, other: Outcome) -> None:
+        self.run_ids += other.run_ids
+        self.state = max(self.state, other.state, key=_WORST.index)
+        self.counts.add(other.counts)
+        self.holds += other.holds
+        for name, count in other.refused.items():
+            self.refused[name] = self.refused.get(name, 0) + count
+        self.detail = self.detail or other.detail
+
     def plain(self) -> dict[str, Any]:
         return {
             "run_id": str(self.run_ids[0]) if self.run_ids else None,
+            "run_ids": [str(run_id) for run_id in self.run_ids],
             "state": self.state.value,
             "counts": self.counts.plain(),
             "holds": [{"rule": one.rule, "scope": one.scope, "detail": one.detail} for one in self.holds],
@@ -72,19 +85,19 @@ class Outcome:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    section: ReadableSection
-    told: dict[bytes, Told]
+_WORST = (RunState.APPLIED, RunState.PLANNED, RunState.HELD, RunState.FAILED)
 
 
 class SyncRoster:
     """Brings sections up to what their platforms tell."""
 
-    def __init__(self, *, database: Database, source: MemberSource, intake: Intake, clock: Clock) -> None:
+    def __init__(
+        self, *, database: Database, source: MemberSource, intake: Intake, open_run: OpenRun, clock: Clock
+    ) -> None:
         self._database = database
         self._source = source
         self._intake = intake
+        self._open_run = open_run
         self._clock = clock
 
     def __call__(self, district: District, *, section_id: SectionId | None = None, dry_run: bool = False) -> Outcome:
@@ -94,158 +107,141 @@ class SyncRoster:
 
         Raises:
             NoContract: nothing may be collected.
+            NotFound: the district has no LMS that may be read.
             Conflict: another sync held the lease for a minute.
         """
         outcome = Outcome()
         with self._lease(district):
             with self._database.tenant(district.id) as connection:
-                if in_force(connection, district.zone, self._clock.now()) is None:
-                    raise NoContract("The district has no contract in force, so no member may be read.")
+                self._contract(connection, district)
                 wanted = store.readable(connection, section_id)
-            for grant_id in dict.fromkeys(one.grant_id for one in wanted):
+                platforms = grants.in_force(connection, "lti")
+            if not platforms:
+                raise NotFound("This district has no LMS in force. `lti-server platform add` registers one.")
+            for grant_id in platforms:
                 mine = [one for one in wanted if one.grant_id == grant_id]
-                self._sync(district, grant_id, mine, outcome, dry_run=dry_run)
+                if mine or section_id is None:
+                    outcome.add(self._sync(district, grant_id, mine, dry_run=dry_run))
         return outcome
 
     def _sync(
-        self, district: District, grant_id: GrantId, sections: list[ReadableSection], outcome: Outcome, *, dry_run: bool
-    ) -> None:
+        self, district: District, grant_id: GrantId, sections: Sequence[ReadableSection], *, dry_run: bool
+    ) -> Outcome:
+        """One platform's run; its record is written however it ends."""
         run_id = RunId(new_id())
-        outcome.run_ids.append(run_id)
+        outcome = Outcome(run_ids=[run_id])
         with self._database.tenant(district.id) as connection:
-            store.begin_run(connection, district.id, run_id, grant_id, self._clock.now())
             platform = self._source.platform(connection, grant_id)
-        counts, found_holds, refused = Counts(), list[Hold](), dict[str, int]()
-        state, detail = RunState.APPLIED, None
+            store.begin_run(connection, district.id, run_id, grant_id, self._clock.now())
+            self._open_run(connection, run_id)
         try:
-            reads = [
-                read
-                for section in sections
-                if (read := self._read(district, platform, section, found_holds, refused)) is not None
-            ]
-            if sections and not reads:
-                state, detail = RunState.FAILED, found_holds[0].detail
-            elif dry_run:
-                state = RunState.PLANNED
-            if reads:
-                self._apply(district, platform, run_id, reads, counts, found_holds, write=not dry_run)
-            if state is RunState.APPLIED and found_holds:
-                state = RunState.HELD
+            read = self._read(district, sections, outcome)
+            if outcome.state is not RunState.FAILED:
+                self._settle(district, platform, read, outcome, dry_run=dry_run)
         except LtiServerError as error:
-            state, detail = RunState.FAILED, error.detail
-        with self._database.tenant(district.id) as connection:
-            store.finish_run(
-                connection, run_id, state, counts=counts, holds=found_holds, refused=refused, detail=detail,
-                now=self._clock.now(),
-            )  # fmt: skip
-        _merge(outcome, state, counts, found_holds, refused, detail)
+            self._fail(district, outcome, error.detail)
+        except Exception as error:
+            self._fail(district, outcome, f"A fault of this program ({type(error).__name__}); nothing was changed.")
+            raise
+        else:
+            if outcome.state is RunState.FAILED:
+                self._fail(district, outcome, outcome.detail)
+        return outcome
 
     def _read(
-        self,
-        district: District,
-        platform: Platform,
-        section: ReadableSection,
-        found_holds: list[Hold],
-        refused: dict[str, int],
-    ) -> _Read | None:
-        """Read a section whole and pass every member through the gate; nothing is written here (law 2)."""
-        try:
-            pages = self._source.read(district, section)
-        except LtiServerError as error:
-            found_holds.append(Hold(rule="unreadable", scope=str(section.id), detail=error.detail))
-            return None
-        told: dict[bytes, Told] = {}
-        with self._database.tenant(district.id) as connection:
-            contract_id = in_force(connection, district.zone, self._clock.now())
-            if contract_id is None:
-                raise NoContract("The contract ended while members were read; nothing was kept.")
-            for person, role in _people(pages):
-                kind = Kind.STAFF if role == "teacher" else Kind.PUPIL
-                kept = self._intake(connection, contract_id, district.id, kind, _said(person))
-                for name, count in kept.refused.items():
-                    refused[name] = refused.get(name, 0) + count
-                subject = Subject(
-                    provider="lti", issuer=platform.issuer, client_id=platform.client_id, subject=person.source_id
-                )
-                key = people.subject_hash(district.keys, subject)
-                told[key] = Told(key=key, subject=subject, role=role, kind=kind, kept=kept)
-        return _Read(section=section, told=told)
+        self, district: District, sections: Sequence[ReadableSection], outcome: Outcome
+    ) -> list[tuple[ReadableSection, list[RosterPage]]]:
+        """Every page of every section that answers, in memory; no transaction is open meanwhile."""
+        read = []
+        for section in sections:
+            try:
+                read.append((section, self._source.read(district, section)))
+            except LtiServerError as error:
+                outcome.holds.append(Hold(rule="unreadable", scope=str(section.id), detail=error.detail))
+        if sections and not read:
+            outcome.state, outcome.detail = RunState.FAILED, outcome.holds[0].detail
+        return read
 
-    def _apply(
+    def _settle(
         self,
         district: District,
         platform: Platform,
-        run_id: RunId,
-        reads: list[_Read],
-        counts: Counts,
-        found_holds: list[Hold],
+        read: list[tuple[ReadableSection, list[RosterPage]]],
+        outcome: Outcome,
         *,
-        write: bool,
+        dry_run: bool,
     ) -> None:
-        """All sections of one platform in one transaction; the grant is read again in it (laws 3, 10)."""
+        """Gate, plan, holds, changes and the run's record: one transaction, under the grant that was there before."""
+        heard = hear((section.id, pages) for section, pages in read)
         with self._database.tenant(district.id) as connection:
-            now = self._source.platform(connection, platform.grant_id)
-            if now.epoch != platform.epoch:
+            # Planned aside, so that a failure leaves no figures of what was rolled back.
+            done = Outcome(run_ids=list(outcome.run_ids), holds=list(outcome.holds))
+            if self._source.platform(connection, platform.grant_id).epoch != platform.epoch:
                 raise GrantRevoked("The connection was withdrawn while members were read; nothing was kept.")
-            source = Source(grant_id=platform.grant_id, epoch=platform.epoch, run_id=run_id, at=self._clock.now())
-            for read in reads:
-                counts.add(self._apply_section(connection, district, source, read, found_holds, write=write))
+            run = Run(
+                id=done.run_ids[0], district=district, grant_id=platform.grant_id, epoch=platform.epoch,
+                at=self._clock.now(), writes=not dry_run,
+            )  # fmt: skip
+            elements = self._change(connection, run, platform, heard, [section for section, _ in read], done)
+            done.state = RunState.PLANNED if dry_run else RunState.HELD if done.holds else RunState.APPLIED
+            self._record(connection, district, done, elements)
+            grants.fence(connection, platform.grant_id, platform.epoch)
+        outcome.state, outcome.counts, outcome.holds, outcome.refused = (
+            done.state, done.counts, done.holds, done.refused,
+        )  # fmt: skip
 
-    def _apply_section(
+    def _change(
         self,
         connection: Connection,
-        district: District,
-        source: Source,
-        read: _Read,
-        found_holds: list[Hold],
-        *,
-        write: bool,
-    ) -> Counts:
-        known = people.find(connection, list(read.told), source.grant_id)
-        standing = store.live_members(connection, read.section.id, source.grant_id)
-        found = plan(
-            standing,
-            {key: one.role for key, one in read.told.items()},
-            {key: one.person_id for key, one in known.items()},
-        )
-        waits = holds(found, standing, len(read.told), str(read.section.id))
-        changes = {
-            key: people.changed_fields(district.keys, known[key], source.grant_id, one.kept.fields)[0]
-            for key, one in read.told.items()
-            if key in known
-        }
-        counts = _counts(read.told, known, changes, found)
-        if waits:
-            found_holds += waits
-            return Counts()
-        if write:
-            self._write(connection, district, source, read, known, changes, found)
-        return counts
+        run: Run,
+        platform: Platform,
+        heard: dict[str, Heard],
+        sections: Sequence[ReadableSection],
+        done: Outcome,
+    ) -> set[str]:
+        """Plan the classes, and change those that nothing holds. Gives back the elements that were collected."""
+        contract_id = self._contract(connection, run.district)
+        subject_of = partial(_subject, platform)
+        known = apply.known(connection, run, [subject_of(name) for name in heard])
+        pairs = [(one, known.get(subject_of(one.source_id))) for one in heard.values()]
+        told, done.refused = admit(pairs, partial(self._intake, connection, contract_id, run.district.id))
+        classes = [Class.of(section.id, told, heard.values()) for section in sections]
+        by_subject = {subject_of(one.source_id): one for one in told}
+        counts, held = apply.bring_up(connection, run, classes, by_subject, known)
+        done.counts.add(counts)
+        done.holds += held
+        return {element for one in told for element in one.kept.elements}
 
-    def _write(
-        self,
-        connection: Connection,
-        district: District,
-        source: Source,
-        read: _Read,
-        known: dict[bytes, Known],
-        changes: Mapping[bytes, list[Any]],
-        found: Plan,
-    ) -> None:
-        new = [one for key, one in read.told.items() if key not in known]
-        made = people.create_many(
-            connection, district.keys, [(one.subject, one.kind, one.kept.keep_subject) for one in new], source
+    def _record(self, connection: Connection, district: District, done: Outcome, elements: set[str]) -> None:
+        """The run's record and the log's entry (law 12): counts and names of fields, never a value."""
+        now = self._clock.now()
+        store.finish_run(
+            connection, done.run_ids[0], done.state, counts=done.counts, holds=done.holds, refused=done.refused,
+            detail=done.detail, now=now,
+        )  # fmt: skip
+        entry = log.entry(
+            district.keys,
+            at=now,
+            actor=f"run:{done.run_ids[0]}",
+            act="roster sync",
+            decision="allowed",
+            purpose="instruction",
+            object_id=done.run_ids[0],
+            elements=sorted(elements),
+            payload={"state": done.state.value, "refused": done.refused, "counts": done.counts.plain()},
         )
-        everyone = {**known, **{one.key: person for one, person in zip(new, made, strict=True)}}
-        fields = [(person, one.kept.fields) for one, person in zip(new, made, strict=True)]
-        living = [(everyone[key], found) for key, found in changes.items() if everyone[key].wrapped_key is not None]
-        people.write_many(connection, district.keys, [*fields, *living], source)
-        assert source.run_id is not None
-        ended = [one.id for one in (*found.ends, *found.swaps.values())]
-        store.end(connection, ended, source.run_id, source.at)
-        begun = {**found.starts, **{key: read.told[key].role for key in found.swaps}}
-        who = [(everyone[key].person_id, role) for key, role in begun.items()]
-        store.start(connection, district.id, read.section.id, source, who)
+        log.record(connection, entry)
+
+    def _fail(self, district: District, outcome: Outcome, detail: str | None) -> None:
+        outcome.state, outcome.detail = RunState.FAILED, detail
+        with self._database.tenant(district.id) as connection:
+            self._record(connection, district, outcome, set())
+
+    def _contract(self, connection: Connection, district: District) -> Any:
+        found = in_force(connection, district.zone, self._clock.now())
+        if found is None:
+            raise NoContract("The district has no contract in force, so no member may be read.")
+        return found
 
     @contextmanager
     def _lease(self, district: District) -> Iterator[None]:
@@ -262,52 +258,6 @@ class SyncRoster:
             connection.close()
 
 
-def _people(pages: list[RosterPage]) -> Iterator[tuple[SourcePerson, str]]:
-    """Everyone with a live membership, and their role in the section."""
-    persons = {person.source_id: person for page in pages for person in page.people}
-    for page in pages:
-        for membership in page.memberships:
-            person = persons.get(membership.person_source_id)
-            if membership.active and person is not None:
-                yield person, membership.role.value
-
-
-def _said(person: SourcePerson) -> dict[str, object]:
-    """What the source says of a person, for the gate; `extra` stands there under the source's own names."""
-    said = person.present()
-    said.pop("extra", None)
-    return {**said, **person.extra, "user_id": person.source_id}
-
-
-def _counts(
-    told: Mapping[bytes, Told], known: Mapping[bytes, Known], changes: Mapping[bytes, list[Any]], found: Plan
-) -> Counts:
-    counts = Counts()
-    counts.people.added = len(told) - len(known)
-    counts.people.changed = sum(bool(fields) for fields in changes.values())
-    counts.people.unchanged = len(known) - counts.people.changed
-    counts.sections.unchanged = 1
-    counts.memberships.added = len(found.starts)
-    counts.memberships.changed = len(found.swaps)
-    counts.memberships.removed = len(found.ends)
-    counts.memberships.unchanged = found.unchanged
-    return counts
-
-
-_WORST = (RunState.APPLIED, RunState.PLANNED, RunState.HELD, RunState.FAILED)
-
-
-def _merge(
-    outcome: Outcome,
-    state: RunState,
-    counts: Counts,
-    found_holds: list[Hold],
-    refused: Mapping[str, int],
-    detail: str | None,
-) -> None:
-    outcome.state = max(outcome.state, state, key=_WORST.index)
-    outcome.counts.add(counts)
-    outcome.holds += found_holds
-    outcome.detail = outcome.detail or detail
-    for name, count in refused.items():
-        outcome.refused[name] = outcome.refused.get(name, 0) + count
+def _subject(platform: Platform, source_id: str) -> Subject:
+    """As a launch names the same person, so that whoever launches later is who was read."""
+    return Subject(provider="lti", issuer=platform.issuer, client_id=platform.client_id, subject=source_id)

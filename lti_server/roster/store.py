@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.store import Source
@@ -64,7 +65,9 @@ def end(connection: Connection, ended: Sequence[MembershipId], run_id: RunId, no
     """End memberships; they stay as history."""
     if ended:
         connection.execute(
-            membership.update().where(membership.c.id.in_(ended)).values(ended_at=now, ended_by_run_id=run_id)
+            membership.update()
+            .where(membership.c.id.in_(ended), membership.c.ended_at.is_(None))
+            .values(ended_at=now, ended_by_run_id=run_id)
         )
 
 
@@ -75,7 +78,7 @@ def start(
     source: Source,
     who: Sequence[tuple[PersonId, str]],
 ) -> None:
-    """Start memberships with their provenance."""
+    """Start memberships with their provenance; one that a launch started meanwhile stands."""
     if who:
         rows = [
             {
@@ -85,7 +88,12 @@ def start(
             }
             for person_id, role in who
         ]  # fmt: skip
-        connection.execute(membership.insert(), rows)
+        connection.execute(
+            pg.insert(membership).on_conflict_do_nothing(
+                index_elements=["section_id", "person_id"], index_where=membership.c.ended_at.is_(None)
+            ),
+            rows,
+        )
 
 
 def begin_run(connection: Connection, district_id: DistrictId, run_id: RunId, grant_id: GrantId, now: datetime) -> None:
