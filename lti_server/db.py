@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -121,8 +122,8 @@ def enter(connection: Connection, district_id: DistrictId) -> None:
 
 def enter_by(connection: Connection, door: Door, key_hash: bytes) -> Found | None:
     """Look a key up in the directory and enter its district; None for a key that opens nothing."""
-    row = connection.execute(_ENTER_BY, {"kind": door.value, "key": key_hash}).one_or_none()
-    return None if row is None else Found(district_id=row.district_id, target_id=row.target_id)
+    row = _ENTER_BY.one(connection, {"kind": door.value, "key": key_hash})
+    return None if row is None else Found(district_id=row[0], target_id=row[1])
 
 
 def find_by(connection: Connection, door: Door, key_hash: bytes) -> list[Found]:
@@ -152,8 +153,36 @@ def entered(connection: Connection, door: Door, key_hash: bytes) -> Found:
     return found
 
 
+class Statement:
+    """A statement of the hot path, run by psycopg itself on SQLAlchemy's connection and transaction.
+
+    It is written with `:name` parameters as everywhere, and answers with a plain tuple in the order of its columns:
+    what SQLAlchemy builds for each result costs more than many of these statements do.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
+
+    def one(self, connection: Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        return self._run(connection, values).fetchone()
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> None:
+        """Run it for its effect."""
+        self._run(connection, values)
+
+    def _run(self, connection: Connection, values: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)
+        return raw.execute(self._text, values)
+
+
+_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+
 _SET_TENANT = sa.text("SELECT set_config('app.district', :district, true)")
-_ENTER_BY = sa.text("SELECT district_id, target_id FROM directory_enter(:kind, :key)")
+_ENTER_BY = Statement("SELECT district_id, target_id FROM directory_enter(:kind, :key)")
 _FIND_BY = sa.text("SELECT district_id, target_id FROM directory_find(:kind, :key)")
 _OPEN_DOOR = sa.text(
     "INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)"

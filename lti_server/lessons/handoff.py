@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from lti_server.db import Database, Door, enter_by
+from lti_server.db import Database, Door, Statement, enter_by
 from lti_server.errors import NotAuthenticated
 from lti_server.ids import Clock, DistrictId, GrantId, MembershipId, PersonId, ResourceLinkRowId, SessionId
 from lti_server.privacy.crypto import new_token, token_hash
@@ -53,30 +51,37 @@ _SESSION = """
 _STANDS = """
   s.ended_at IS NULL AND s.expires_at > :now AND g.state = 'active' AND g.epoch = s.grant_epoch
 """
-# The ticket is spent by the one UPDATE that finds it unspent.
+# The ticket is spent by the one UPDATE that finds it unspent; the token and its doors come with it.
 _SPEND_TICKET = """
-UPDATE session s SET ticket_used_at = :now, cookie_hash = :cookie FROM grants g
-WHERE s.id = :id AND g.id = s.grant_id AND s.ticket_used_at IS NULL AND s.ticket_expires_at > :now
-  AND s.lesson_id = coalesce(CAST(:lesson AS text), s.lesson_id) AND
+WITH spent AS (
+  UPDATE session s SET ticket_used_at = :now, cookie_hash = :cookie FROM grants g
+  WHERE s.id = :id AND g.id = s.grant_id AND s.ticket_used_at IS NULL AND s.ticket_expires_at > :now
+    AND s.lesson_id = coalesce(CAST(:lesson AS text), s.lesson_id) AND
 """
-_SPEND = sa.text(_SPEND_TICKET + _STANDS + "RETURNING" + _SESSION)
-_READ = sa.text(
+_ISSUE_WITH_TICKET = """),
+token AS (
+  INSERT INTO lesson_token (token_hash, district_id, session_id, expires_at)
+  SELECT :token, district_id, id, least(expires_at, :token_until) FROM spent),
+doors AS (
+  INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)
+  SELECT 'token', CAST(:token AS bytea), district_id, id, least(expires_at, :token_until) FROM spent
+  UNION ALL SELECT 'session', CAST(:cookie AS bytea), district_id, id, expires_at FROM spent)
+SELECT * FROM spent
+"""
+_EXCHANGE = Statement(_SPEND_TICKET + _STANDS + "RETURNING" + _SESSION + _ISSUE_WITH_TICKET)
+_READ = Statement(
     "SELECT" + _SESSION + "FROM session s JOIN grants g ON g.id = s.grant_id WHERE s.id = :id AND" + _STANDS
 )
-_READ_BY_TOKEN = sa.text(
+_READ_BY_TOKEN = Statement(
     "SELECT" + _SESSION + "FROM lesson_token t JOIN session s ON s.id = t.session_id JOIN grants g ON g.id = s.grant_id"
     " WHERE t.token_hash = :token AND t.expires_at > :now AND" + _STANDS
 )
-_ISSUE = sa.text(
+_ISSUE = Statement(
     """
 WITH door AS (
   INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)
-  SELECT kind, key_hash, :district, :id, until FROM
-    (VALUES ('token', CAST(:token AS bytea), CAST(:token_until AS timestamptz)),
-            ('session', CAST(:cookie AS bytea), CAST(:until AS timestamptz))) AS d(kind, key_hash, until)
-  WHERE key_hash IS NOT NULL)
-INSERT INTO lesson_token (token_hash, district_id, session_id, expires_at)
-VALUES (:token, :district, :id, :token_until)
+  VALUES ('token', :token, :district, :id, :until))
+INSERT INTO lesson_token (token_hash, district_id, session_id, expires_at) VALUES (:token, :district, :id, :until)
 """
 )
 
@@ -90,18 +95,21 @@ class HandOff:
 
     def exchange(self, ticket: str, lesson_id: str | None = None) -> HandedOver | None:
         """The session of a ticket, or None where it was used, is too old, of another lesson, or its grant has ended."""
-        cookie = new_token()
+        cookie, token, now = new_token(), new_token(), self._clock.now()
         with self._database.anyone() as connection:
             found = enter_by(connection, Door.TICKET, token_hash(ticket))
             if found is None:
                 return None
             values = {
-                "id": found.target_id, "now": self._clock.now(), "cookie": token_hash(cookie), "lesson": lesson_id
+                "id": found.target_id, "now": now, "lesson": lesson_id, "cookie": token_hash(cookie),
+                "token": token_hash(token), "token_until": now + TOKEN_LIFE,
             }  # fmt: skip
-            row = connection.execute(_SPEND, values).one_or_none()
-            if row is None:
-                return None
-            return self._issue(connection, _session(row), cookie)
+            row = _EXCHANGE.one(connection, values)
+        if row is None:
+            return None
+        session = _session(row)
+        until = min(now + TOKEN_LIFE, session.expires_at)
+        return HandedOver(session=session, token=token, token_expires_at=until, cookie=cookie)
 
     def resume(self, cookie: str, lesson_id: str) -> HandedOver | None:
         """A new token for the session of a cookie, where it is of this lesson and still stands (a reload)."""
@@ -109,10 +117,11 @@ class HandOff:
             found = enter_by(connection, Door.SESSION, token_hash(cookie))
             if found is None:
                 return None
-            row = connection.execute(_READ, {"id": found.target_id, "now": self._clock.now()}).one_or_none()
-            if row is None or row.lesson_id != lesson_id:
+            row = _READ.one(connection, {"id": found.target_id, "now": self._clock.now()})
+            session = None if row is None else _session(row)
+            if session is None or session.lesson_id != lesson_id:
                 return None
-            return self._issue(connection, _session(row), None)
+            return self._issue(connection, session)
 
     def renew(self, token: str) -> HandedOver:
         """Another token of the same session, until the session ends.
@@ -121,7 +130,7 @@ class HandOff:
             NotAuthenticated: the token is unknown or too old, or its session or grant has ended.
         """
         with self._database.anyone() as connection:
-            return self._issue(connection, self.bearer(connection, token), None)
+            return self._issue(connection, self.bearer(connection, token))
 
     def bearer(self, connection: Connection, token: str) -> LessonSession:
         """Whose token this is; enters the tenant on the caller's transaction. The grant is read here and now (law 3).
@@ -132,38 +141,36 @@ class HandOff:
         hashed = token_hash(token)
         found = enter_by(connection, Door.TOKEN, hashed)
         if found is not None:
-            row = connection.execute(_READ_BY_TOKEN, {"token": hashed, "now": self._clock.now()}).one_or_none()
+            row = _READ_BY_TOKEN.one(connection, {"token": hashed, "now": self._clock.now()})
             if row is not None:
                 return _session(row)
         raise NotAuthenticated("This lesson's access has ended. Open the lesson again from your course.")
 
-    def _issue(self, connection: Connection, session: LessonSession, cookie: str | None) -> HandedOver:
+    def _issue(self, connection: Connection, session: LessonSession) -> HandedOver:
         token = new_token()
         until = min(self._clock.now() + TOKEN_LIFE, session.expires_at)
-        values: Mapping[str, Any] = {
-            "district": session.district_id,
-            "id": session.id,
-            "token": token_hash(token),
-            "token_until": until,
-            "cookie": None if cookie is None else token_hash(cookie),
-            "until": session.expires_at,
-        }
-        connection.execute(_ISSUE, values)
-        return HandedOver(session=session, token=token, token_expires_at=until, cookie=cookie)
+        hashed = token_hash(token)
+        values = {"district": session.district_id, "id": session.id, "token": hashed, "until": until}
+        _ISSUE.run(connection, values)
+        return HandedOver(session=session, token=token, token_expires_at=until, cookie=None)
 
 
-def _session(row: sa.Row[Any]) -> LessonSession:
+def _session(row: tuple[Any, ...]) -> LessonSession:
+    (
+        session_id, district_id, person_id, role, grant_id, grant_epoch, membership_id, resource_link_id,
+        lesson_id, activity_id, locale, expires_at,
+    ) = row  # fmt: skip
     return LessonSession(
-        id=SessionId(row.id),
-        district_id=DistrictId(row.district_id),
-        person_id=PersonId(row.person_id),
-        role=row.role,
-        grant_id=GrantId(row.grant_id),
-        grant_epoch=row.grant_epoch,
-        membership_id=None if row.membership_id is None else MembershipId(row.membership_id),
-        resource_link_id=None if row.resource_link_id is None else ResourceLinkRowId(row.resource_link_id),
-        lesson_id=row.lesson_id,
-        activity_id=row.activity_id or "",
-        locale=row.locale or "",
-        expires_at=row.expires_at,
+        id=session_id,
+        district_id=district_id,
+        person_id=person_id,
+        role=role,
+        grant_id=grant_id,
+        grant_epoch=grant_epoch,
+        membership_id=membership_id,
+        resource_link_id=resource_link_id,
+        lesson_id=lesson_id,
+        activity_id=activity_id or "",
+        locale=locale or "",
+        expires_at=expires_at,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.grants import end_grant, open_grant
 
 LONGEST_ID = 255
+LOGIN_KNOWN_S = 5.0
+MOST_LOGINS_KNOWN = 4_096
 UrlCheck = Callable[[str], None]
 """Raises `ValueError` with a sentence where an address may not be called (the outbound guard)."""
 
@@ -70,6 +73,7 @@ class Registrations:
         self._doors = doors
         self._clock = clock
         self._check_url = check_url
+        self._logins: dict[tuple[str, str | None, str | None], tuple[Login, float]] = {}
 
     def add(self, district_id: DistrictId, platform: Platform) -> Registered:
         """Register a platform with its deployments, and give it a grant of epoch 1.
@@ -119,14 +123,29 @@ class Registrations:
             end_grant(connection, found.grant_id, now)
             connection.execute(sa.text("DELETE FROM service_token WHERE registration_id = :id"), {"id": found.id})
             self._close_doors(connection, found)
-            return found
+        self._logins.clear()
+        return found
 
     def at_login(self, issuer: str, client_id: str | None, deployment_id: str | None) -> Login:
         """The platform that a login initiation names (Security Framework 1.0, 5.1.1.1).
 
+        The answer is remembered for a few seconds: it only says where to send the browser, and the launch that comes
+        back is checked against what stands then.
+
         Raises:
             LaunchRejected: `unknown-platform`, `unknown-deployment`, `client-id-needed`.
         """
+        wanted = (issuer, client_id, deployment_id)
+        known = self._logins.get(wanted)
+        if known is not None and time.monotonic() - known[1] < LOGIN_KNOWN_S:
+            return known[0]
+        found = self._find_login(issuer, client_id, deployment_id)
+        if len(self._logins) >= MOST_LOGINS_KNOWN:
+            self._logins.clear()
+        self._logins[wanted] = (found, time.monotonic())
+        return found
+
+    def _find_login(self, issuer: str, client_id: str | None, deployment_id: str | None) -> Login:
         with self._database.anyone() as connection:
             if client_id is not None and deployment_id is not None:
                 key = self._doors.of(Door.DEPLOYMENT, issuer, client_id, deployment_id)

@@ -13,14 +13,13 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.model import Kind, Known
 from lti_server.accounts.store import hex_fingerprints
+from lti_server.db import Statement
 from lti_server.ids import (
     ContractId,
     DeploymentRowId,
     DistrictId,
     GrantId,
-    IdentityId,
     MembershipId,
-    PersonId,
     RegistrationId,
     ResourceLinkRowId,
     SectionId,
@@ -32,7 +31,7 @@ from lti_server.lti.platform_keys import KeySet
 from lti_server.privacy import log
 from lti_server.privacy.crypto import DistrictKeys, KeyRing, opened
 
-_STANDING = sa.text(
+_STANDING = Statement(
     """
 SELECT r.id AS registration_id, r.issuer, r.client_id, r.jwks_url, d.id AS deployment_row_id,
   g.id AS grant_id, g.state, g.epoch, k.version, k.jwks::text AS jwks, k.fetched_at,
@@ -52,13 +51,13 @@ WHERE d.id = :deployment
 )
 
 # The nonce is spent by the one INSERT that finds it absent; the same statement reads what stands already.
-_ARRIVE = sa.text(
+_ARRIVE = Statement(
     """
 WITH spent AS (
   INSERT INTO spent_nonce (district_id, nonce_hash, expires_at) VALUES (:district, :nonce, :until)
   ON CONFLICT DO NOTHING RETURNING 1)
 SELECT (SELECT count(*) FROM spent) AS fresh,
-  i.id AS identity_id, i.subject IS NOT NULL AS subject_kept, p.id AS person_id, p.kind, p.wrapped_key,
+  i.id AS identity_id, p.id AS person_id, p.kind, p.wrapped_key,
   (SELECT jsonb_object_agg(f.field, encode(f.fingerprint, 'hex')) FROM person_field f
     WHERE f.person_id = p.id AND f.grant_id = :grant) AS fingerprints,
   s.id AS section_id, s.name AS section_name, s.memberships_url,
@@ -85,7 +84,7 @@ door AS (
   INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)
   VALUES ('ticket', :ticket, :district, :id, :ticket_until))
 """
-_OPEN = sa.text(_OPEN_SESSION + log.INSERT)
+_OPEN = Statement(_OPEN_SESSION + log.INSERT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +120,6 @@ class Arrival:
 
     fresh: bool
     known: Known | None
-    subject_kept: bool
     section_id: SectionId | None
     section_name: str
     memberships_url: str | None
@@ -132,24 +130,27 @@ class Arrival:
 
 def standing(connection: Connection, ring: KeyRing, deployment: UUID, now: datetime) -> Standing | None:
     """What the deployment stands on, or None once its platform is removed."""
-    row = connection.execute(_STANDING, {"deployment": deployment, "now": now}).one_or_none()
+    row = _STANDING.one(connection, {"deployment": deployment, "now": now})
     if row is None:
         return None
-    registration_id, district_id = RegistrationId(row.registration_id), DistrictId(row.district_id)
+    (
+        registration_id, issuer, client_id, jwks_url, deployment_row_id, grant_id, state, epoch, version, jwks,
+        fetched_at, district_id, data_key, pepper, locale, contract_id, valid_to, today,
+    ) = row  # fmt: skip
     return Standing(
         registration_id=registration_id,
-        deployment_row_id=DeploymentRowId(row.deployment_row_id),
+        deployment_row_id=deployment_row_id,
         district_id=district_id,
-        issuer=row.issuer,
-        client_id=row.client_id,
-        jwks_url=row.jwks_url,
-        grant_id=GrantId(row.grant_id),
-        grant_state=row.state,
-        epoch=row.epoch,
-        key_set=KeySet(registration_id=registration_id, version=row.version, jwks=row.jwks, fetched_at=row.fetched_at),
-        keys=opened(ring, district_id, row.data_key, row.pepper),
-        locale=row.locale,
-        contract_id=_in_force(row.contract_id, row.valid_to, row.today),
+        issuer=issuer,
+        client_id=client_id,
+        jwks_url=jwks_url,
+        grant_id=grant_id,
+        grant_state=state,
+        epoch=epoch,
+        key_set=KeySet(registration_id=registration_id, version=version, jwks=jwks, fetched_at=fetched_at),
+        keys=opened(ring, district_id, data_key, pepper),
+        locale=locale,
+        contract_id=_in_force(contract_id, valid_to, today),
     )
 
 
@@ -162,8 +163,8 @@ def arrive(
     connection: Connection, standing: Standing, launch: Launch, *, nonce: bytes, subject: bytes, until: datetime
 ) -> Arrival:
     """Spend the nonce and read what is known, in one statement."""
-    row = connection.execute(
-        _ARRIVE,
+    row = _ARRIVE.one(
+        connection,
         {
             "district": standing.district_id,
             "nonce": nonce,
@@ -177,45 +178,41 @@ def arrive(
             "deployment": standing.deployment_row_id,
             "link": launch.resource_link_id,
         },
-    ).one()
+    )
+    assert row is not None
+    section_id, section_name, memberships_url, membership_id, membership_role = row[6:11]
     return Arrival(
-        fresh=row.fresh == 1,
-        known=_known(row),
-        subject_kept=bool(row.subject_kept),
-        section_id=None if row.section_id is None else SectionId(row.section_id),
-        section_name=row.section_name or "",
-        memberships_url=row.memberships_url,
-        membership_id=None if row.membership_id is None else MembershipId(row.membership_id),
-        membership_role=row.membership_role,
-        link=_link(row),
+        fresh=row[0] == 1,
+        known=_known(row[1:6]),
+        section_id=section_id,
+        section_name=section_name or "",
+        memberships_url=memberships_url,
+        membership_id=membership_id,
+        membership_role=membership_role,
+        link=_link(row[11:]),
     )
 
 
-def _known(row: sa.Row[Any]) -> Known | None:
-    if row.person_id is None:
+def _known(columns: tuple[Any, ...]) -> Known | None:
+    identity_id, person_id, kind, wrapped_key, fingerprints = columns
+    if person_id is None:
         return None
     return Known(
-        person_id=PersonId(row.person_id),
-        identity_id=IdentityId(row.identity_id),
-        kind=Kind(row.kind),
-        wrapped_key=None if row.wrapped_key is None else bytes(row.wrapped_key),
-        fingerprints=hex_fingerprints(row.fingerprints),
+        person_id=person_id,
+        identity_id=identity_id,
+        kind=Kind(kind),
+        wrapped_key=wrapped_key,
+        fingerprints=hex_fingerprints(fingerprints),
     )
 
 
-def _link(row: sa.Row[Any]) -> Link | None:
-    if row.link_id is None:
+_LINK_COLUMNS = ("lesson_id", "activity_id", "section_id", "title", "lineitems_url", "lineitem_url", "ags_scopes")
+
+
+def _link(columns: tuple[Any, ...]) -> Link | None:
+    if columns[0] is None:
         return None
-    content = {
-        "section_id": row.link_section_id,
-        "lesson_id": row.lesson_id,
-        "activity_id": row.activity_id,
-        "title": row.link_title,
-        "lineitems_url": row.lineitems_url,
-        "lineitem_url": row.lineitem_url,
-        "ags_scopes": list(row.ags_scopes),
-    }
-    return Link(id=ResourceLinkRowId(row.link_id), content=content)
+    return Link(id=columns[0], content=dict(zip(_LINK_COLUMNS, columns[1:], strict=True)))
 
 
 def link_content(
@@ -281,4 +278,4 @@ def put_link(
 
 def open_session(connection: Connection, values: Mapping[str, object], entry: Mapping[str, object]) -> None:
     """The session with its ticket, the ticket's door, and the log entry, in one statement."""
-    connection.execute(_OPEN, {**values, **entry})
+    _OPEN.run(connection, {**values, **entry})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -254,18 +256,19 @@ def test_a_removed_platform_opens_nothing_more(
 
 
 def test_a_repeated_launch_takes_three_statements_besides_begin_tenant_and_commit(
-    client: FlaskClient, platform: Platform, house: House
+    client: FlaskClient, platform: Platform, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.launch(client, platform, house)
     begun = world.begin(client, platform)
     form = {"id_token": platform.sign(platform.claims(begun.nonce, house.clock.now())), "state": begun.state}
     seen: list[str] = []
+    execute = psycopg.Cursor.execute
 
-    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
+    def noted(cursor: psycopg.Cursor[Any], query: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(str(query))
+        return execute(cursor, query, *args, **kwargs)
 
-    sa.event.listen(house.database.engine, "before_cursor_execute", note)
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
     assert client.post("/lti/launch", data=form).status_code == 303
-    sa.event.remove(house.database.engine, "before_cursor_execute", note)
     assert "directory_enter" in seen[0]
     assert len(seen) == 4
