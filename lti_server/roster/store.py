@@ -97,7 +97,13 @@ def start(
 
 
 def begin_run(connection: Connection, district_id: DistrictId, run_id: RunId, grant_id: GrantId, now: datetime) -> None:
-    """A run that is under way."""
+    """A run that is under way. Whoever holds the lease is alone: a run that still stands open died with its process."""
+    died = "The process ended in the middle; nothing was changed."
+    connection.execute(
+        roster_run.update()
+        .where(roster_run.c.grant_id == grant_id, roster_run.c.state == "running")
+        .values(state="failed", detail=died, finished_at=now)
+    )
     connection.execute(
         roster_run.insert().values(
             id=run_id, district_id=district_id, grant_id=grant_id, provider="lti", state="running", counts={}, holds=[],
