@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask_babel import force_locale, get_locale
 from flask_babel import gettext as _
+from jinja2.utils import htmlsafe_json_dumps
 
 from lti_server.errors import NotFound
 from lti_server.lessons.catalogue import Catalogue
@@ -16,6 +18,7 @@ from lti_server.lessons.model import FALLBACK, LANGUAGES, Activity, Lesson, Play
 from lti_server.web.guards import public
 
 FROM_COURSE = "course"
+MOST_PAGES_KEPT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +63,12 @@ class _Parts:
     catalogue: Catalogue
     open_ticket: OpenTicket
     resume: Resume
+    launched_pages: LaunchedPages
 
 
 def blueprint(*, catalogue: Catalogue, open_ticket: OpenTicket, resume: Resume) -> Blueprint:
     """The blueprint `lessons`, with its templates and its scripts under /static/lessons."""
-    parts = _Parts(catalogue=catalogue, open_ticket=open_ticket, resume=resume)
+    parts = _Parts(catalogue=catalogue, open_ticket=open_ticket, resume=resume, launched_pages=LaunchedPages())
     pages = Blueprint(
         "lessons",
         __name__,
@@ -101,7 +105,40 @@ def _play(parts: _Parts, lesson_id: str) -> Response:
         return _private(make_response(page, 410))
     language = context.locale.replace("_", "-").partition("-")[0].lower()
     with force_locale(language if language in LANGUAGES else _locale()):
-        return _player(lesson, context, asked or lesson.activity(context.activity_id))
+        return parts.launched_pages.page(lesson, context, asked or lesson.activity(context.activity_id))
+
+
+class LaunchedPages:
+    """Pages of launched lessons, rendered once: but for the launch context, a class sees one and the same page.
+
+    What is kept has a placeholder where the context goes, and nothing of anyone. Lessons added by file are not kept,
+    for they may change.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, ...], tuple[str, str]] = {}
+
+    def page(self, lesson: Lesson, context: LaunchContext, asked: Activity | None) -> Response:
+        """The page with this launch's context in its place."""
+        if lesson.player is None or request.args.get("lang"):
+            return _player(lesson, context, asked)
+        key = (lesson.id, _locale(), asked.id if asked else "", context.teach_url or "")
+        parts = self._kept.get(key)
+        if parts is None:
+            place = LaunchContext(
+                token=secrets.token_hex(16), lesson_id="", api="", locale="", teach_url=context.teach_url
+            )
+            before, _, after = _player(lesson, place, asked).get_data(as_text=True).partition(_script(place))
+            parts = (before, after)
+            if len(self._kept) >= MOST_PAGES_KEPT:
+                self._kept.clear()
+            self._kept[key] = parts
+        return _private(make_response(parts[0] + _script(context) + parts[1]))
+
+
+def _script(context: LaunchContext) -> str:
+    """The context as the template writes it, safe within a script element."""
+    return str(htmlsafe_json_dumps(context.document(), dumps=current_app.json.dumps))
 
 
 def _player(lesson: Lesson, context: LaunchContext | None, asked: Activity | None) -> Response:
