@@ -1,0 +1,67 @@
+"""LTI member lists keep the promises that every stranger's plugin makes, and come in by the same entry point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lti_server.lti.memberships import MEDIA, LtiMemberships
+from lti_server.providers.manifest import Capability
+from lti_server.providers.registry import load_registry
+from lti_server.testing import Exchange, RosterSourceContract
+
+URL = "https://lms.example/members/course-1?type_id=2"
+MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
+
+
+def member(user_id: str, role: str, name: str, **more: Any) -> dict[str, Any]:
+    given, _, family = name.partition(" ")
+    return {
+        "user_id": user_id, "roles": [MEMBERSHIP + role], "status": "Active", "name": name, "given_name": given,
+        "family_name": family, "email": f"{user_id}@school.example", "lis_person_sourcedid": f"sis-{user_id}", **more,
+    }  # fmt: skip
+
+
+def page(url: str, *members: dict[str, Any], following: str = "") -> Exchange:
+    body = {"id": URL, "context": {"id": "course-1", "title": "Class 5b"}, "members": list(members)}
+    links = {"Link": f'<{following}>; rel="next"'} if following else {}
+    return Exchange(url=url, body=body, headers={"Content-Type": MEDIA, **links})
+
+
+ADA = member("u1", "Learner", "Adelheid Lovelace")
+BOB = member("u2", "Learner", "Robert Boole", roles=["Learner"])
+EVE = member("u3", "Instructor", "Evangeline Noether")
+MENTOR = member("u4", "Mentor", "Mo Observer")
+
+
+class TestLtiMemberships(RosterSourceContract):
+    provider = LtiMemberships
+    config = {  # noqa: RUF012 - the kit reads it, and nothing writes it
+        "memberships_url": URL,
+        "token": "bearer-of-the-recording",
+        "section": "course-1",
+        "title": "Class 5b",
+    }
+    recording = (
+        page(URL, ADA, BOB, following=f"{URL}&Page=AbC"),
+        page(f"{URL}&Page=AbC", EVE, MENTOR),
+    )
+    removal = (page(URL, ADA, EVE),)
+
+
+def test_the_server_finds_it_as_it_finds_any_plugin() -> None:
+    registry = load_registry([])
+    assert registry.factory("lti", Capability.ROSTER) is LtiMemberships
+
+
+def test_a_user_who_is_listed_once_a_role_is_one_member_who_teaches() -> None:
+    contract = TestLtiMemberships()
+    twice = page(URL, member("u1", "Learner", "Adelheid Lovelace"), member("u1", "Instructor", "Adelheid Lovelace"))
+    (found,) = contract.run(recording=(twice,)).pages
+    assert [(one.person_source_id, one.role) for one in found.memberships] == [("u1", "teacher")]
+
+
+def test_who_is_listed_as_active_and_as_gone_is_there() -> None:
+    contract = TestLtiMemberships()
+    twice = page(URL, ADA, {**ADA, "status": "Inactive"})
+    (found,) = contract.run(recording=(twice,)).pages
+    assert [one.active for one in found.memberships] == [True]
