@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -52,6 +53,7 @@ from lti_server.providers.errors import BrokeContract
 from lti_server.providers.faults import server_errors
 from lti_server.providers.registry import Registry, load_registry
 from lti_server.providers.transport import HttpTransport, outbound_session
+from lti_server.roster import apply, store
 from lti_server.roster.service import SyncRoster
 from lti_server.settings import Settings
 from lti_server.tasks import Handler, Queue, Worker
@@ -200,8 +202,9 @@ class House:
             database=self.database, connector=self.connector, tokens=self.service_tokens, district=self.entered
         )
         return SyncRoster(
-            database=self.database, source=source, intake=self.intake, open_run=self._open_run, clock=self.clock
-        )
+            database=self.database, source=source, records=store, changes=apply, intake=self.intake,
+            open_run=self._open_run, clock=self.clock,
+        )  # fmt: skip
 
     def _open_run(self, connection: Connection, run_id: RunId) -> None:
         open_door(connection, Door.RUN, self.doors.of(Door.RUN, str(run_id)), run_id)
@@ -209,10 +212,8 @@ class House:
     def _sync_section(self, district_id: str, section_id: str) -> None:
         with self.database.tenant(DistrictId(UUID(district_id))) as connection:
             district = self.entered(connection)
-        try:
+        with suppress(NoContract, NotFound):  # nothing may be read any more, and trying again changes nothing
             self.sync_roster()(district, section_id=SectionId(UUID(section_id)))
-        except (NoContract, NotFound):
-            return  # nothing may be read any more, and trying again changes nothing
 
     def handlers(self) -> dict[str, Handler]:
         """What the worker runs, by task name."""

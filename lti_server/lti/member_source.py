@@ -17,8 +17,8 @@ from lti_server.providers.connector import Connector
 from lti_server.providers.faults import server_errors
 from lti_server.providers.records import RosterPage
 from lti_server.providers.transport import patiently
+from lti_server.roster.model import ReadableSection
 from lti_server.roster.service import Platform
-from lti_server.roster.store import ReadableSection
 
 
 class LtiMembers:

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts import store as people
 from lti_server.accounts.model import Known, Subject
-from lti_server.accounts.store import Source
-from lti_server.ids import GrantId, RunId, SectionId
-from lti_server.privacy.districts import District
 from lti_server.roster import store
-from lti_server.roster.gate import Heard, Told
+from lti_server.roster.gate import Class, Told
 from lti_server.roster.model import Counts, Hold
 from lti_server.roster.reconcile import Plan, holds, plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Under what this is done. `writes` is false for a dry run: all is planned, and nothing changed."""
-
-    id: RunId
-    district: District
-    grant_id: GrantId
-    epoch: int
-    at: datetime
-    writes: bool
-
-    @property
-    def source(self) -> Source:
-        return Source(grant_id=self.grant_id, epoch=self.epoch, run_id=self.id, at=self.at)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Class:
-    """One section as its source tells of it: the whole class. `torn`: how many it tells of in two roles at once."""
-
-    section_id: SectionId
-    roles: Mapping[str, str]
-    torn: int
-
-    @classmethod
-    def of(cls, section_id: SectionId, told: Iterable[Told], heard: Iterable[Heard]) -> Class:
-        roles = {one.source_id: one.roles[section_id] for one in told if section_id in one.roles}
-        return cls(section_id=section_id, roles=roles, torn=sum(section_id in one.torn for one in heard))
+from lti_server.roster.run import Run
 
 
 def known(connection: Connection, run: Run, subjects: Sequence[Subject]) -> dict[Subject, Known]:

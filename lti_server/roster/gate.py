@@ -34,6 +34,20 @@ class Told:
     roles: Mapping[SectionId, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Class:
+    """One section as its source tells of it: the whole class. `torn`: how many it tells of in two roles at once."""
+
+    section_id: SectionId
+    roles: Mapping[str, str]
+    torn: int
+
+    @classmethod
+    def of(cls, section_id: SectionId, told: Iterable[Told], heard: Iterable[Heard]) -> Class:
+        roles = {one.source_id: one.roles[section_id] for one in told if section_id in one.roles}
+        return cls(section_id=section_id, roles=roles, torn=sum(section_id in one.torn for one in heard))
+
+
 def hear(read: Iterable[tuple[SectionId, Iterable[RosterPage]]]) -> dict[str, Heard]:
     """Everyone with a live membership in one of the sections, by the source's id.
 

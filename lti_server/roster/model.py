@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lti_server.ids import MembershipId, PersonId
+from lti_server.ids import GrantId, MembershipId, PersonId, SectionId
 
 
 class RunState(StrEnum):
@@ -13,6 +13,17 @@ class RunState(StrEnum):
     APPLIED = "applied"
     HELD = "held"
     FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadableSection:
+    """A section whose members its platform tells of."""
+
+    id: SectionId
+    grant_id: GrantId
+    source_id: str
+    name: str
+    memberships_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,19 +13,17 @@ import psycopg
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.intake import Intake
-from lti_server.accounts.model import Subject
+from lti_server.accounts.model import Known, Subject
 from lti_server.db import Database, connect
 from lti_server.errors import Conflict, GrantRevoked, LtiServerError, NoContract, NotFound
-from lti_server.ids import Clock, GrantId, RunId, SectionId, new_id
+from lti_server.ids import Clock, DistrictId, GrantId, RunId, SectionId, new_id
 from lti_server.privacy import grants, log
 from lti_server.privacy.contracts import in_force
 from lti_server.privacy.districts import District
 from lti_server.providers.records import RosterPage
-from lti_server.roster import apply, store
-from lti_server.roster.apply import Class, Run
-from lti_server.roster.gate import Heard, admit, hear
-from lti_server.roster.model import Counts, Hold, RunState
-from lti_server.roster.store import ReadableSection
+from lti_server.roster.gate import Class, Heard, Told, admit, hear
+from lti_server.roster.model import Counts, Hold, ReadableSection, RunState
+from lti_server.roster.run import Run
 
 LEASE_WAIT = "60s"
 OpenRun = Callable[[Connection, RunId], None]
@@ -51,6 +50,44 @@ class MemberSource(Protocol):
     def read(self, district: District, section: ReadableSection) -> list[RosterPage]:
         """Every page of one section, or an error of ours: never a part."""
         ...
+
+
+class Records(Protocol):
+    """Which sections are read, and what is written of a run; `store` is it."""
+
+    def readable(self, connection: Connection, section_id: SectionId | None) -> list[ReadableSection]: ...
+
+    def begin_run(
+        self, connection: Connection, district_id: DistrictId, run_id: RunId, grant_id: GrantId, now: datetime
+    ) -> None: ...
+
+    def finish_run(
+        self,
+        connection: Connection,
+        run_id: RunId,
+        state: RunState,
+        *,
+        counts: Counts,
+        holds: Sequence[Hold],
+        refused: dict[str, int],
+        detail: str | None,
+        now: datetime,
+    ) -> None: ...
+
+
+class Changes(Protocol):
+    """People and memberships, as they stand and as they are to be; `apply` is it."""
+
+    def known(self, connection: Connection, run: Run, subjects: Sequence[Subject]) -> dict[Subject, Known]: ...
+
+    def bring_up(
+        self,
+        connection: Connection,
+        run: Run,
+        classes: Sequence[Class],
+        told: Mapping[Subject, Told],
+        stand: Mapping[Subject, Known],
+    ) -> tuple[Counts, list[Hold]]: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,10 +129,20 @@ class SyncRoster:
     """Brings sections up to what their platforms tell."""
 
     def __init__(
-        self, *, database: Database, source: MemberSource, intake: Intake, open_run: OpenRun, clock: Clock
+        self,
+        *,
+        database: Database,
+        source: MemberSource,
+        records: Records,
+        changes: Changes,
+        intake: Intake,
+        open_run: OpenRun,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._source = source
+        self._records = records
+        self._changes = changes
         self._intake = intake
         self._open_run = open_run
         self._clock = clock
@@ -114,7 +161,7 @@ class SyncRoster:
         with self._lease(district):
             with self._database.tenant(district.id) as connection:
                 self._contract(connection, district)
-                wanted = store.readable(connection, section_id)
+                wanted = self._records.readable(connection, section_id)
                 platforms = grants.in_force(connection, "lti")
             if not platforms:
                 raise NotFound("This district has no LMS in force. `lti-server platform add` registers one.")
@@ -132,7 +179,7 @@ class SyncRoster:
         outcome = Outcome(run_ids=[run_id])
         with self._database.tenant(district.id) as connection:
             platform = self._source.platform(connection, grant_id)
-            store.begin_run(connection, district.id, run_id, grant_id, self._clock.now())
+            self._records.begin_run(connection, district.id, run_id, grant_id, self._clock.now())
             self._open_run(connection, run_id)
         try:
             read = self._read(district, sections, outcome)
@@ -202,12 +249,12 @@ class SyncRoster:
         """Plan the classes, and change those that nothing holds. Gives back the elements that were collected."""
         contract_id = self._contract(connection, run.district)
         subject_of = partial(_subject, platform)
-        known = apply.known(connection, run, [subject_of(name) for name in heard])
+        known = self._changes.known(connection, run, [subject_of(name) for name in heard])
         pairs = [(one, known.get(subject_of(one.source_id))) for one in heard.values()]
         told, done.refused = admit(pairs, partial(self._intake, connection, contract_id, run.district.id))
         classes = [Class.of(section.id, told, heard.values()) for section in sections]
         by_subject = {subject_of(one.source_id): one for one in told}
-        counts, held = apply.bring_up(connection, run, classes, by_subject, known)
+        counts, held = self._changes.bring_up(connection, run, classes, by_subject, known)
         done.counts.add(counts)
         done.holds += held
         return {element for one in told for element in one.kept.elements}
@@ -215,7 +262,7 @@ class SyncRoster:
     def _record(self, connection: Connection, district: District, done: Outcome, elements: set[str]) -> None:
         """The run's record and the log's entry (law 12): counts and names of fields, never a value."""
         now = self._clock.now()
-        store.finish_run(
+        self._records.finish_run(
             connection, done.run_ids[0], done.state, counts=done.counts, holds=done.holds, refused=done.refused,
             detail=done.detail, now=now,
         )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,19 +13,8 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.store import Source
 from lti_server.ids import DistrictId, GrantId, MembershipId, PersonId, RunId, SectionId, new_id
-from lti_server.roster.model import Counts, Hold, RunState, Standing
+from lti_server.roster.model import Counts, Hold, ReadableSection, RunState, Standing
 from lti_server.roster.tables import membership, roster_run, section
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadableSection:
-    """A section whose members its platform tells of."""
-
-    id: SectionId
-    grant_id: GrantId
-    source_id: str
-    name: str
-    memberships_url: str
 
 
 def readable(connection: Connection, section_id: SectionId | None) -> list[ReadableSection]:
