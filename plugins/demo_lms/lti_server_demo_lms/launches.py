@@ -1,0 +1,90 @@
+"""The two steps of a launch that a browser takes here: the start of a login, and the authorization endpoint."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, abort, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from lti_server_demo_lms import messages
+from lti_server_demo_lms.pages import who
+from lti_server_demo_lms.parts import Parts
+from lti_server_demo_lms.words import language
+from lti_server_demo_lms.world import District
+
+# Security Framework 1.0, 5.1.1.2.
+WANTED = {"response_type": "id_token", "response_mode": "form_post", "prompt": "none"}
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """`/<district>/launch/<link>` and `/<district>/auth`."""
+    views = Blueprint("launches", __name__, url_prefix="/<slug>")
+
+    @views.get("/launch/<link_id>")
+    def launch(slug: str, link_id: str) -> Response:
+        """Third-party initiated login (Security Framework 1.0, 5.1.1.1)."""
+        district = parts.district(slug)
+        person, placed = who(district), district.link(link_id)
+        if person is None or placed is None or placed[0].enrolment(person.id) is None:
+            abort(404)
+        query = {
+            "iss": parts.issuer(district),
+            "login_hint": person.id,
+            "target_link_uri": placed[1].target or parts.config.launch_url,
+            "client_id": district.client_id,
+            "lti_deployment_id": district.deployment_id,
+            "lti_message_hint": f"{'frame' if request.args.get('in') == 'frame' else 'window'}:{link_id}",
+        }
+        return redirect(f"{parts.config.login_url}?{urlencode(query)}")
+
+    @views.route("/auth", methods=["GET", "POST"])
+    def auth(slug: str) -> str | tuple[str, int]:
+        """Answers with a form that posts itself to the tool.
+
+        Where the client or its address is not the registered one, nothing is sent there (RFC 6749, 4.1.2.1).
+        """
+        district, given = parts.district(slug), request.values
+        if given.get("client_id") != district.client_id:
+            return _refused("client_id")
+        if given.get("redirect_uri") != parts.config.launch_url:
+            return _refused("redirect_uri")
+        answer = _answer(parts, district)
+        state = given.get("state")
+        fields = {**answer, **({"state": state} if state else {})}
+        return render_template("post.html", action=parts.config.launch_url, fields=fields)
+
+    return views
+
+
+def _refused(reason: str) -> tuple[str, int]:
+    return render_template("refused.html", title="The tool’s request cannot be answered", reason=reason), 400
+
+
+def _answer(parts: Parts, district: District) -> dict[str, str]:
+    """The id_token, or the error of OpenID Connect Core 1.0, 3.1.2.6."""
+    given = request.values
+    if "openid" not in given.get("scope", "").split():
+        return _error("invalid_scope", "scope must be openid.")
+    for name, value in WANTED.items():
+        if given.get(name) != value:
+            return _error("invalid_request", f"{name} must be {value}.")
+    if not given.get("nonce") or not given.get("state"):
+        return _error("invalid_request", "nonce and state must be there.")
+    person = who(district)
+    if person is None or given.get("login_hint") != person.id:
+        return _error("login_required", "login_hint is not who is signed in.")
+    kind, _, link_id = given.get("lti_message_hint", "").partition(":")
+    course, link = district.link(link_id) or (None, None)
+    enrolment = course.enrolment(person.id) if course else None
+    if course is None or link is None or enrolment is None:
+        return _error("invalid_request", "lti_message_hint is not what the login began with.")
+    launch = messages.Launch(
+        district=district, course=course, link=link, enrolment=enrolment, nonce=given["nonce"], locale=language(),
+        framed=kind == "frame",
+    )  # fmt: skip
+    return {"id_token": messages.signed(parts.key, messages.claims(parts, launch))}
+
+
+def _error(code: str, text: str) -> dict[str, str]:
+    return {"error": code, "error_description": text}

@@ -1,0 +1,97 @@
+"""The launch as this platform says it: claims and signature (LTI Core 1.3, 5)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc import jwt
+
+from lti_server_demo_lms.keys import PlatformKey
+from lti_server_demo_lms.parts import Parts
+from lti_server_demo_lms.tokens import AGS
+from lti_server_demo_lms.world import Course, District, Enrolment, ResourceLink
+
+LTI = "https://purl.imsglobal.org/spec/lti/claim/"
+AGS_CLAIM = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
+NRPS_CLAIM = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+LIFE_S = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """Somebody in front of a link of their course."""
+
+    district: District
+    course: Course
+    link: ResourceLink
+    enrolment: Enrolment
+    nonce: str
+    locale: str
+    framed: bool
+
+
+def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
+    """Everything that a resource link launch says of this person, course and link."""
+    district, course, person = launch.district, launch.course, launch.enrolment.person
+    issuer, now_s = parts.issuer(district), int(time.time())
+    return {
+        "iss": issuer,
+        "aud": district.client_id,
+        "sub": person.id,
+        "iat": now_s,
+        "exp": now_s + LIFE_S,
+        "nonce": launch.nonce,
+        "name": person.name,
+        "given_name": person.given,
+        "family_name": person.family,
+        "email": person.email,
+        "locale": launch.locale,
+        LTI + "message_type": "LtiResourceLinkRequest",
+        LTI + "version": "1.3.0",
+        LTI + "deployment_id": district.deployment_id,
+        LTI + "target_link_uri": launch.link.target or parts.config.launch_url,
+        LTI + "resource_link": {"id": launch.link.id, "title": launch.link.title},
+        LTI + "roles": [launch.enrolment.role.uri, launch.enrolment.role.institution],
+        LTI + "context": {
+            "id": course.id,
+            "label": course.id,
+            "title": course.title,
+            "type": ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"],
+        },
+        LTI + "custom": launch.link.custom,
+        LTI + "lis": {"person_sourcedid": person.sourcedid, "course_section_sourcedid": course.id},
+        LTI + "tool_platform": {"guid": issuer, "name": district.name, "product_family_code": "demo-lms"},
+        LTI + "launch_presentation": {
+            "document_target": "iframe" if launch.framed else "window",
+            "locale": launch.locale,
+            "return_url": f"{issuer}/courses/{course.id}",
+        },
+        **_services(parts, launch),
+    }
+
+
+def _services(parts: Parts, launch: Launch) -> dict[str, Any]:
+    """AGS 2.0, 3.1: `lineitem` is there only where the link has exactly one."""
+    district, course = launch.district, launch.course
+    items = parts.store.line_items(district.slug, course.id)
+    of_link = [item for item, body in items if body.get("resourceLinkId") == launch.link.id]
+    grades: dict[str, Any] = {
+        "scope": [AGS + scope for scope in ("lineitem", "lineitem.readonly", "result.readonly", "score")],
+        "lineitems": parts.line_items_url(district, course),
+    }
+    if len(of_link) == 1:
+        grades["lineitem"] = parts.line_item_url(district, course, of_link[0])
+    memberships = {
+        "context_memberships_url": f"{parts.issuer(district)}/memberships/{course.id}",
+        "service_versions": ["2.0"],
+    }
+    return {AGS_CLAIM: grades, NRPS_CLAIM: memberships}
+
+
+def signed(key: PlatformKey, said: Mapping[str, Any]) -> str:
+    """The id_token."""
+    header = {"alg": "RS256", "kid": key.kid, "typ": "JWT"}
+    return jwt.encode(header, dict(said), key.current, algorithms=["RS256"])

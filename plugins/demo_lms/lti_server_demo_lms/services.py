@@ -1,0 +1,94 @@
+"""The services that a tool calls: keys, tokens, members (NRPS 2.0), line items, scores and results (AGS 2.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify, make_response, request
+from flask.typing import ResponseReturnValue
+
+from lti_server_demo_lms import gradebook, members
+from lti_server_demo_lms.answers import problem
+from lti_server_demo_lms.faults import Answer
+from lti_server_demo_lms.parts import Parts
+from lti_server_demo_lms.tokens import AGS, NRPS, Refused
+from lti_server_demo_lms.world import District
+
+READS = (AGS + "lineitem", AGS + "lineitem.readonly")
+WRITES = (AGS + "lineitem",)
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """`/<district>/token`, `/jwks`, `/memberships/…` and `/lineitems/…`."""
+    api = Blueprint("services", __name__, url_prefix="/<slug>")
+    _add_keys(api, parts)
+
+    @api.get("/memberships/<course_id>")
+    def memberships(slug: str, course_id: str) -> Response:
+        place = parts.place(slug, course_id)
+        faults = parts.faults.memberships
+        return _guarded(parts, place[0], faults, (NRPS,), lambda: members.listed(parts, *place))
+
+    @api.route("/lineitems/<course_id>", methods=["GET", "POST"])
+    def line_items(slug: str, course_id: str) -> Response:
+        place, faults = parts.place(slug, course_id), parts.faults.lineitems
+        if request.method == "POST":
+            return _guarded(parts, place[0], faults, WRITES, lambda: gradebook.made(parts, *place))
+        return _guarded(parts, place[0], faults, READS, lambda: gradebook.listed(parts, *place))
+
+    @api.route("/lineitems/<course_id>/<int:item>", methods=["GET", "PUT", "DELETE"])
+    def line_item(slug: str, course_id: str, item: int) -> Response:
+        place, faults = parts.place(slug, course_id), parts.faults.lineitems
+        scopes = READS if request.method == "GET" else WRITES
+        return _guarded(parts, place[0], faults, scopes, lambda: gradebook.one(parts, *place, item))
+
+    @api.post("/lineitems/<course_id>/<int:item>/scores")
+    def scores(slug: str, course_id: str, item: int) -> Response:
+        place, scopes = parts.place(slug, course_id), (AGS + "score",)
+        return _guarded(parts, place[0], parts.faults.score, scopes, lambda: gradebook.scored(parts, *place, item))
+
+    @api.get("/lineitems/<course_id>/<int:item>/results")
+    def results(slug: str, course_id: str, item: int) -> Response:
+        place, scopes = parts.place(slug, course_id), (AGS + "result.readonly",)
+        return _guarded(parts, place[0], parts.faults.results, scopes, lambda: gradebook.results(parts, *place, item))
+
+    return api
+
+
+def _add_keys(api: Blueprint, parts: Parts) -> None:
+    @api.get("/jwks")
+    def jwks(slug: str) -> Response:
+        parts.district(slug)
+        return _faulty(parts, parts.faults.jwks) or jsonify(parts.key.jwks())
+
+    @api.post("/token")
+    def token(slug: str) -> ResponseReturnValue:
+        district = parts.district(slug)
+        fault = _faulty(parts, parts.faults.token)
+        if fault is not None:
+            return fault
+        try:
+            return jsonify(parts.tokens.issue(district, f"{parts.issuer(district)}/token", request.form))
+        except Refused as refused:
+            return jsonify(error=refused.error, error_description=str(refused)), refused.status
+
+
+def _faulty(parts: Parts, waiting: list[Answer]) -> Response | None:
+    fault = parts.faults.next(waiting)
+    if fault is None:
+        return None
+    return make_response(jsonify(error="fault"), fault.status, dict(fault.headers))
+
+
+def _guarded(
+    parts: Parts, district: District, faults: list[Answer], scopes: tuple[str, ...], then: Callable[[], Response]
+) -> Response:
+    """401 without a live token, 403 without the scope (RFC 6750, 3), then a fault if one waits, then the service."""
+    held = parts.tokens.scopes(district, request.headers.get("Authorization", ""))
+    if held is None:
+        refused = problem(401, "There is no live token with this call.")
+        refused.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+        return refused
+    if not held & set(scopes):
+        return problem(403, f"The token lacks the scope {scopes[0]}.")
+    return _faulty(parts, faults) or then()

@@ -1,0 +1,127 @@
+"""The one SQLite file that everything outlives a restart in: keys, used assertions, tokens, line items, scores."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+BUSY_TIMEOUT_S = 10.0
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS used_assertion (
+    district TEXT NOT NULL, jti_hash BLOB NOT NULL, expires_s INTEGER NOT NULL, PRIMARY KEY (district, jti_hash)
+) STRICT;
+CREATE TABLE IF NOT EXISTS access_token (
+    hash BLOB PRIMARY KEY, district TEXT NOT NULL, scopes TEXT NOT NULL, expires_s INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS line_item (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, district TEXT NOT NULL, course TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS score (
+    line_item INTEGER NOT NULL REFERENCES line_item ON DELETE CASCADE, person TEXT NOT NULL,
+    timestamp_s INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (line_item, person)
+) STRICT;
+"""
+
+
+class Store:
+    """Short transactions, each on a connection of its own, so that any thread may ask."""
+
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = data_dir / "demo_lms.sqlite3"
+        with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(SCHEMA)
+        # The signing key is in it.
+        self._path.chmod(0o600)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """The only writer until the block ends; an exception undoes it."""
+        with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def _rows(self, select: str, *values: object) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S)) as connection:
+            return connection.execute(select, values).fetchall()
+
+    def secret(self, name: str, make: Callable[[], str]) -> str:
+        """A secret that is made once and stays; two processes that start together agree on one."""
+        with self._writing() as connection:
+            row = connection.execute("SELECT value FROM secret WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                row = (make(),)
+                connection.execute("INSERT INTO secret VALUES (?, ?)", (name, row[0]))
+            return str(row[0])
+
+    def use_assertion(self, district: str, jti_hash: bytes, expires_s: int, now_s: int) -> bool:
+        """Whether this is an assertion's first use; those that have expired are forgotten."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM used_assertion WHERE expires_s < ?", (now_s,))
+            insert = "INSERT INTO used_assertion VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            return connection.execute(insert, (district, jti_hash, expires_s)).rowcount == 1
+
+    def add_token(self, district: str, token_hash: bytes, scopes: str, expires_s: int, now_s: int) -> None:
+        with self._writing() as connection:
+            connection.execute("DELETE FROM access_token WHERE expires_s <= ?", (now_s,))
+            connection.execute(
+                "INSERT INTO access_token VALUES (?, ?, ?, ?)", (token_hash, district, scopes, expires_s)
+            )
+
+    def token_scopes(self, district: str, token_hash: bytes, now_s: int) -> frozenset[str] | None:
+        """What a live token allows, or None."""
+        select = "SELECT scopes FROM access_token WHERE hash = ? AND district = ? AND expires_s > ?"
+        rows = self._rows(select, token_hash, district, now_s)
+        return frozenset(str(rows[0][0]).split()) if rows else None
+
+    def line_items(self, district: str, course: str) -> list[tuple[int, dict[str, Any]]]:
+        select = "SELECT id, body FROM line_item WHERE district = ? AND course = ? ORDER BY id"
+        return [(number, json.loads(body)) for number, body in self._rows(select, district, course)]
+
+    def line_item(self, district: str, course: str, item: int) -> dict[str, Any] | None:
+        select = "SELECT body FROM line_item WHERE district = ? AND course = ? AND id = ?"
+        rows = self._rows(select, district, course, item)
+        return dict(json.loads(rows[0][0])) if rows else None
+
+    def add_line_item(self, district: str, course: str, body: Mapping[str, Any]) -> int:
+        with self._writing() as connection:
+            insert = "INSERT INTO line_item (district, course, body) VALUES (?, ?, ?)"
+            return int(connection.execute(insert, (district, course, json.dumps(body))).lastrowid or 0)
+
+    def put_line_item(self, item: int, body: Mapping[str, Any]) -> None:
+        with self._writing() as connection:
+            connection.execute("UPDATE line_item SET body = ? WHERE id = ?", (json.dumps(body), item))
+
+    def drop_line_item(self, item: int) -> None:
+        with self._writing() as connection:
+            connection.execute("DELETE FROM line_item WHERE id = ?", (item,))
+
+    def take_score(self, item: int, person: str, body: Mapping[str, Any], at: datetime) -> bool:
+        """Keep a score, unless one of the same or a later whole second is there."""
+        upsert = (
+            "INSERT INTO score VALUES (?, ?, ?, ?) ON CONFLICT (line_item, person) DO UPDATE"
+            " SET timestamp_s = excluded.timestamp_s, body = excluded.body"
+            " WHERE excluded.timestamp_s > score.timestamp_s"
+        )
+        with self._writing() as connection:
+            values = (item, person, int(at.timestamp()), json.dumps(body))
+            return connection.execute(upsert, values).rowcount == 1
+
+    def scores(self, item: int) -> dict[str, dict[str, Any]]:
+        """The last score of each person, as the tool sent it."""
+        rows = self._rows("SELECT person, body FROM score WHERE line_item = ? ORDER BY rowid", item)
+        return {str(person): json.loads(body) for person, body in rows}
