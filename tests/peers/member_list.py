@@ -75,10 +75,7 @@ class MemberList(Platform):
         return 200, body, self.link.format(url=following, here=self.url(course)) if more else ""
 
 
-@contextmanager
-def listing(peer: MemberList) -> Iterator[MemberList]:
-    """The peer on a loopback port, until the block ends."""
-
+def _handler(peer: MemberList) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -109,7 +106,13 @@ def listing(peer: MemberList) -> Iterator[MemberList]:
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet: the tests speak for it."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextmanager
+def listing(peer: MemberList) -> Iterator[MemberList]:
+    """The peer on a loopback port, until the block ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(peer))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     peer.address = f"http://127.0.0.1:{server.server_address[1]}"
