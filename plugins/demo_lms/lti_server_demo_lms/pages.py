@@ -24,6 +24,7 @@ def blueprint(parts: Parts) -> Blueprint:
     """All pages but the steps of a launch."""
     pages = Blueprint("pages", __name__)
     _add_doors(pages, parts)
+    _add_link(pages, parts)
 
     @pages.get("/<slug>/courses/<course_id>")
     def course(slug: str, course_id: str) -> str | Response:
@@ -44,20 +45,6 @@ def blueprint(parts: Parts) -> Blueprint:
         return render_template(
             "gradebook.html", district=district, course=here, person=seat.person, columns=columns, rows=rows,
             teaches=seat.role is Role.TEACHER,
-        )  # fmt: skip
-
-    @pages.get("/<slug>/links/<link_id>")
-    def link(slug: str, link_id: str) -> str | Response:
-        district = parts.district(slug)
-        placed = district.link(link_id)
-        if placed is None:
-            abort(404)
-        seat = _seat(district, placed[0])
-        if seat is None:
-            return redirect(url_for("pages.district", slug=slug))
-        return render_template(
-            "link.html", district=district, course=placed[0], link=placed[1], person=seat.person,
-            frame=parts.config.frame,
         )  # fmt: skip
 
     return pages
@@ -93,6 +80,22 @@ def _add_doors(pages: Blueprint, parts: Parts) -> None:
         parts.district(slug)
         session.pop(slug, None)
         return redirect(url_for("pages.district", slug=slug), 303)
+
+
+def _add_link(pages: Blueprint, parts: Parts) -> None:
+    @pages.get("/<slug>/links/<link_id>")
+    def link(slug: str, link_id: str) -> str | Response:
+        district = parts.district(slug)
+        placed = district.link(link_id)
+        if placed is None:
+            abort(404)
+        seat = _seat(district, placed[0])
+        if seat is None:
+            return redirect(url_for("pages.district", slug=slug))
+        return render_template(
+            "link.html", district=district, course=placed[0], link=placed[1], person=seat.person,
+            frame=parts.config.frame,
+        )  # fmt: skip
 
 
 def who(district: District) -> Person | None:
