@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import psycopg
@@ -26,21 +27,32 @@ def _at(url: str, database: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """The address of a PostgreSQL server where databases may be made."""
     given = os.environ.get("LTI_SERVER_TEST_DATABASE_URL")
     if given:
         yield given
         return
-    bundled = BundledPostgres(tmp_path_factory.mktemp("bundled"))
-    url = bundled.hold()
-    with psycopg.connect(url, autocommit=True) as connection:
-        # Nothing here outlives the run, so nothing needs to reach the disk.
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("ALTER SYSTEM SET full_page_writes = off")
-        connection.execute("SELECT pg_reload_conf()")
-    yield url
-    bundled.release()
+    with TemporaryDirectory(prefix="lti-server-tests-") as directory:
+        bundled = BundledPostgres(Path(directory))
+        url = bundled.hold()
+        with psycopg.connect(url, autocommit=True) as connection:
+            # Nothing here outlives the run, so nothing needs to reach the disk.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield url
+        bundled.release()
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A directory where a bundled PostgreSQL may live.
+
+    Root's PostgreSQL runs as another user, and every pytest that starts shuts pytest's own directories to others.
+    """
+    with TemporaryDirectory(prefix="lti-server-tests-") as directory:
+        yield Path(directory)
 
 
 @pytest.fixture(scope="session")
