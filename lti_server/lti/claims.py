@@ -260,7 +260,8 @@ def _optional_text(claims: Mapping[str, Any], name: str, longest: int) -> str:
         return ""
     if not isinstance(found, str):
         raise _malformed(name)
-    return found.replace("\x00", "").strip()[:longest]
+    # JSON can carry half of a surrogate pair, which is no text: neither a database nor a page could take it.
+    return found.replace("\x00", "").encode(errors="ignore").decode().strip()[:longest]
 
 
 def _malformed(name: str) -> LaunchRejected:

@@ -78,12 +78,17 @@ def signing_keys(jwks: Mapping[str, Any]) -> dict[str, RSAKey]:
         if not isinstance(kid, str) or jwk.get("alg", "RS256") not in ALGORITHMS:
             continue
         try:
-            key = RSAKey.import_key({name: jwk[name] for name in ("kty", "n", "e")})
-            if key.raw_value.key_size >= LOWEST_KEY_BITS:
-                found[kid] = key
+            if _bits(jwk["n"]) >= LOWEST_KEY_BITS:
+                found[kid] = RSAKey.import_key({name: jwk[name] for name in ("kty", "n", "e")})
         except (JoseError, ValueError, TypeError, KeyError):
             continue
     return found
+
+
+def _bits(modulus: str) -> int:
+    """The length of a key, from its modulus in base64url."""
+    raw = base64.b64decode(modulus + "=" * (-len(modulus) % 4), altchars=b"-_", validate=True)
+    return int.from_bytes(raw, "big").bit_length()
 
 
 def _object(part: str) -> dict[str, Any]:

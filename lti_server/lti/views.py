@@ -16,7 +16,6 @@ from lti_server.lti.launches import Opened
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.state import AGAIN, LONGEST_LOGIN_S, LoginState, StateSigner
 from lti_server.web.guards import public
-from lti_server.web.headers import allow_frames
 
 LONGEST_PARAMETER = 8_192
 SECURE_TWIN = "_s"
@@ -41,7 +40,6 @@ class LtiParts:
 def blueprint(parts: LtiParts) -> Blueprint:
     """`/lti/…`. A platform posts here from another site: the signed state takes the place of a CSRF token."""
     pages = Blueprint("lti", __name__, url_prefix="/lti")
-    pages.before_request(allow_frames)
 
     @pages.route("/login", methods=["GET", "POST"])
     @public("the platform begins a login")

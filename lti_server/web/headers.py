@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g
+from flask import Flask, Response, request
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {frames}"
 )
+# What a course shows in a frame. The LMS's page may be on a host that no registration names (Canvas shows tools on the
+# school's own), so no list would be right. What may be done there needs the launch's token, never a cookie alone.
+FRAMED = ("/lessons/", "/lti/")
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-
-
-def allow_frames() -> None:
-    """This answer may be shown in a frame of any site: a course's page in any LMS.
-
-    The LMS's page may be on a host that no registration names (Canvas shows tools on the school's own), so no list
-    would be right. What may be done in the frame needs the launch's own token, never a cookie alone.
-    """
-    g.frames = "*"
 
 
 def init_headers(app: Flask, *, https: bool) -> None:
@@ -25,7 +19,7 @@ def init_headers(app: Flask, *, https: bool) -> None:
 
     @app.after_request
     def add(response: Response) -> Response:
-        frames = g.get("frames", "'self'")
+        frames = "*" if request.path.startswith(FRAMED) else "'self'"
         headers = response.headers
         headers.setdefault("Content-Security-Policy", CSP.format(frames=frames))
         headers.setdefault("X-Content-Type-Options", "nosniff")

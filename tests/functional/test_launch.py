@@ -10,10 +10,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from joserfc.jwk import RSAKey
 
 from lti_server.accounts.store import fields_of
 from lti_server.app import House
 from lti_server.ids import DistrictId
+from lti_server.lessons import catalogue
+from lti_server.lti.signature import signing_keys
 from lti_server.privacy import log
 from lti_server.privacy.districts import District
 from tests import world
@@ -272,3 +275,79 @@ def test_a_repeated_launch_takes_three_statements_besides_begin_tenant_and_commi
     assert client.post("/lti/launch", data=form).status_code == 303
     assert "directory_enter" in seen[0]
     assert len(seen) == 4
+
+
+def test_a_login_that_names_a_deployment_is_bound_to_it(
+    client: FlaskClient, platform: Platform, house: House, district: District
+) -> None:
+    second = Platform(
+        issuer=platform.issuer, client_id=platform.client_id, deployment_id="deployment-2", address=platform.address
+    )
+    world.register(house, district, second)
+    begun = world.begin(client, platform, lti_deployment_id="deployment-2")
+    form = {"id_token": platform.sign(platform.claims(begun.nonce, house.clock.now())), "state": begun.state}
+    answer = client.post("/lti/launch", data=form, headers={"Accept": "application/problem+json"})
+    assert (answer.status_code, answer.json and answer.json["reason"]) == (403, "other-deployment")
+
+
+def test_a_grant_that_is_not_active_opens_nothing(
+    client: FlaskClient, platform: Platform, house: House, district: District
+) -> None:
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE grants SET state = 'suspended'"))
+    assert world.launch(client, platform, house).status_code == 403
+
+
+def test_a_contract_that_names_other_providers_opens_nothing(
+    client: FlaskClient, platform: Platform, house: House, district: District
+) -> None:
+    world.sign(house, district, world.contract(house, more="providers: {oneroster: {}}"))
+    assert world.launch(client, platform, house).status_code == 403
+
+
+def test_a_lesson_on_a_site_that_the_contract_does_not_name_is_not_opened(
+    client: FlaskClient, platform: Platform, house: House, district: District
+) -> None:
+    lesson = (
+        "id: elsewhere\ntitle: {en: Elsewhere}\nsummary: {en: A lesson of someone else.}\n"
+        "url: https://lessons.example/play\nactivities:\n  - {id: one, title: {en: One}}\n"
+    )
+    with house.database.anyone() as connection:
+        catalogue.add(connection, lesson.encode(), house.clock.now(), taken=())
+    custom = {"lesson_id": "elsewhere"}
+    assert world.launch(client, platform, house, lti_custom=custom).status_code == 403
+    named = 'subprocessors: [{name: "Lessons", hosts: [lessons.example]}]'
+    world.sign(house, district, world.contract(house, more=named))
+    answer = world.launch(client, platform, house, lti_custom=custom)
+    assert answer.status_code == 303
+    assert answer.location.startswith("https://lessons.example/play#ticket=")
+
+
+def test_weak_and_encryption_keys_do_not_sign_launches() -> None:
+    good, weak = rsa_key("key-1"), rsa_key("weak", 1024)
+
+    def jwk(key: RSAKey, **more: str) -> dict[str, Any]:
+        return {**key.as_dict(private=False), "kid": "k", **more}
+
+    assert list(signing_keys({"keys": [jwk(good)]})) == ["k"]
+    for refused in (
+        jwk(weak),
+        jwk(good, use="enc"),
+        jwk(good, alg="RS512"),
+        {"kty": "oct", "kid": "k", "k": "eA"},
+        {},
+        7,
+    ):
+        assert signing_keys({"keys": [refused]}) == {}
+    assert signing_keys({"keys": "x"}) == {}
+
+
+def test_only_what_a_course_shows_may_be_framed_by_any_site(
+    client: FlaskClient, platform: Platform, house: House
+) -> None:
+    page = client.get(world.launch(client, platform, house).location)
+    assert "frame-ancestors *" in page.headers["Content-Security-Policy"]
+    refusal = client.get("/lti/login")
+    assert "frame-ancestors *" in refusal.headers["Content-Security-Policy"]
+    for address in ("/", "/lessons", "/account", "/nothing-here"):
+        assert "frame-ancestors 'self'" in client.get(address).headers["Content-Security-Policy"]

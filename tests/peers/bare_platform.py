@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,9 @@ _KEYS: dict[str, RSAKey] = {}
 def rsa_key(name: str, bits: int = 2048) -> RSAKey:
     """One key a name for the whole test run: making them is slow."""
     if name not in _KEYS:
-        _KEYS[name] = RSAKey.generate_key(bits, private=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joserfc warns of the short keys that the tests want
+            _KEYS[name] = RSAKey.generate_key(bits, private=True)
     return _KEYS[name]
 
 

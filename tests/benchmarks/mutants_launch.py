@@ -1,0 +1,124 @@
+"""`make mutants-launch`: each check of the launch is taken away in turn, in a copy; a test must notice. Prints the survivors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TESTS = ("tests/unit/lti", "tests/functional/test_launch.py", "tests/functional/test_hostile_launches.py")
+LTI = "lti_server/lti/"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One check and what stands in its place."""
+
+    name: str
+    file: str
+    check: str
+    instead: str
+
+
+MUTANTS = (
+    Mutant("state: signature", LTI + "state.py", "self._serializer.loads(text)", "self._serializer.loads_unsafe(text)[1]"),
+    Mutant("state: age", LTI + "state.py", 'if content["t"] < now - LONGEST_LOGIN_S:', "if False:"),
+    Mutant("state: browser", LTI + "state.py", "if not hmac.compare_digest(", "if False and not hmac.compare_digest("),
+    Mutant("token: size", LTI + "signature.py", "if len(text) > LONGEST_TOKEN:", "if False:"),
+    Mutant("token: algorithm", LTI + "signature.py", 'if header.get("alg") not in ALGORITHMS or "crit" in header:', "if False:"),
+    Mutant("token: crit", LTI + "signature.py", ' or "crit" in header', ""),
+    Mutant("token: kid", LTI + "signature.py", "if not isinstance(kid, str) or not kid or len(kid) > 255:", "if False:"),
+    Mutant("token: a key twice", LTI + "signature.py", "if len(found) != len(pairs):", "if False:"),
+    Mutant("token: NaN", LTI + "signature.py", "parse_constant=_no_constant", "parse_constant=float"),
+    Mutant("token: an object", LTI + "signature.py", "if not isinstance(found, dict):", "if False:"),
+    Mutant("signature", LTI + "launches.py", "        signature.verify(token, keys)\n", ""),
+    Mutant("keys: unknown kid", LTI + "launches.py", "if token.kid not in keys:", "if False:"),
+    Mutant("keys: strength", LTI + "signature.py", "if _bits(jwk[\"n\"]) >= LOWEST_KEY_BITS:", "if True:"),
+    Mutant("keys: use", LTI + "signature.py", ' or jwk.get("use", "sig") != "sig"', ""),
+    Mutant("keys: once a minute", LTI + "platform_keys.py", "return now - self.unknown_kid_fetch_at >= timedelta(seconds=UNKNOWN_KID_INTERVAL_S)", "return True"),
+    Mutant("keys: first unknown kid at once", LTI + "platform_keys.py", "if not for_unknown_kid or self.unknown_kid_fetch_at is None:", "if not for_unknown_kid:"),
+    Mutant("keys: back off", LTI + "platform_keys.py", "if self.retry_at is not None and now < self.retry_at:", "if False:"),
+    Mutant("keys: age", LTI + "platform_keys.py", "age > REFUSE_AFTER", "False"),
+    Mutant("issuer", LTI + "claims.py", 'if claims.get("iss") != issuer:', "if False:"),
+    Mutant("audience", LTI + "claims.py", "if not isinstance(listed, list) or client_id not in listed:", "if False:"),
+    Mutant("azp", LTI + "claims.py", "if (party is not None or len(listed) > 1) and party != client_id:", "if False:"),
+    Mutant("azp: several audiences", LTI + "claims.py", "(party is not None or len(listed) > 1)", "party is not None"),
+    Mutant("times: required", LTI + "claims.py", "if not _is_number(expires) or not _is_number(issued):", "if False:"),
+    Mutant("times: a truth value is no number", LTI + "claims.py", " and not isinstance(value, bool)", ""),
+    Mutant("times: exp", LTI + "claims.py", "if expires <= now - LEEWAY_S:", "if False:"),
+    Mutant("times: leeway", LTI + "claims.py", "LEEWAY_S = 60", "LEEWAY_S = 0"),
+    Mutant("times: maximum age", LTI + "claims.py", "if issued < now - LONGEST_AGE_S:", "if False:"),
+    Mutant("times: iat ahead", LTI + "claims.py", "if issued > now + LEEWAY_S or", "if"),
+    Mutant("times: nbf", LTI + "claims.py", " or not _is_number(not_before) or not_before > now + LEEWAY_S", ""),
+    Mutant("nonce: bound to the state", LTI + "claims.py", 'if claims.get("nonce") != nonce:', "if False:"),
+    Mutant("nonce: spent once", LTI + "launches.py", "if not arrival.fresh:", "if False:"),
+    Mutant("nonce: by the insert", LTI + "store.py", "  ON CONFLICT DO NOTHING RETURNING 1)", "  ON CONFLICT (district_id, nonce_hash) DO UPDATE SET expires_at = excluded.expires_at RETURNING 1)"),
+    Mutant("deployment: of the login", LTI + "launches.py", "if state.deployment_id is not None and state.deployment_id != named:", "if False:"),
+    Mutant("deployment: named", LTI + "launches.py", "if not isinstance(named, str) or not named:", "if False:"),
+    Mutant("platform: removed", LTI + "store.py", " AND r.removed_at IS NULL", ""),
+    Mutant("grant: active", LTI + "launches.py", 'if standing.grant_state != "active":', "if False:"),
+    Mutant("contract: in force", LTI + "store.py", " or valid_to < today", ""),
+    Mutant("contract: provider", LTI + "launches.py", 'if not policy.allows_provider("lti"):', "if False:"),
+    Mutant("contract: host of the lesson", LTI + "launches.py", "if not policy.subprocessor_hosts.issuperset(place.hosts):", "if False:"),
+    Mutant("message: version", LTI + "claims.py", 'if claims[LTI + "version"] != "1.3.0":', "if False:"),
+    Mutant("message: type", LTI + "claims.py", 'if claims[LTI + "message_type"] != RESOURCE_LINK_REQUEST:', "if False:"),
+    Mutant("message: required claims", LTI + "claims.py", "    if missing:\n", "    if False:\n"),
+    Mutant("message: anonymous", LTI + "claims.py", 'if "sub" not in claims:', "if False:"),
+    Mutant("message: ids", LTI + "claims.py", "if not isinstance(found, str) or not 0 < len(found) <= LONGEST_ID or not found.isascii()", "if not isinstance(found, str) or not found.isascii()"),
+    Mutant("message: roles", LTI + "claims.py", "if not isinstance(roles, list) or len(roles) > MOST_ROLES", "if not isinstance(roles, (list, str)) or len(roles) > 10_000"),
+    Mutant("message: target link", LTI + "claims.py", "if not (target == tool_origin or target.startswith", "if False and not (target == tool_origin or target.startswith"),
+    Mutant("message: unexpanded variables", LTI + "claims.py", ' and not str(value).startswith("$")', ""),
+    Mutant("roles: context over institution", LTI + "roles.py", "return institution if context is None else context", "return max(institution, context or Role.NONE, key=_RANK.__getitem__)"),
+    Mutant("roles: unknown grants nothing", LTI + "roles.py", '_CONTEXT_ROLES.get(role.removeprefix(CONTEXT + "#"), Role.NONE)', '_CONTEXT_ROLES.get(role.removeprefix(CONTEXT + "#"), Role.TEACHER)'),
+    Mutant("ticket: once", "lti_server/lessons/handoff.py", "s.ticket_used_at IS NULL AND ", ""),
+    Mutant("ticket: a minute", "lti_server/lessons/handoff.py", "s.ticket_expires_at > :now", "s.id = s.id"),
+    Mutant("session: grant and epoch", "lti_server/lessons/handoff.py", " AND g.state = 'active' AND g.epoch = s.grant_epoch", ""),
+    Mutant("person: one at a time", LTI + "launches.py", "            people.lock_subject(connection, hashed)\n", ""),
+    Mutant("collect gate", "lti_server/privacy/collect.py", "if element is None or text is None:", "if text is None:"),
+)  # fmt: skip
+
+
+def survives(mutant: Mutant, copy: Path) -> bool:
+    """Whether every test passes with the check away."""
+    file = copy / mutant.file
+    honest = file.read_text(encoding="utf-8")
+    if honest.count(mutant.check) < 1:
+        raise SystemExit(f"{mutant.name}: the check is not in {mutant.file} any more; put this mutant right.")
+    file.write_text(honest.replace(mutant.check, mutant.instead), encoding="utf-8")
+    try:
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *TESTS]
+        found = subprocess.run(command, cwd=copy, capture_output=True, env=_environment(copy), timeout=600, check=False)
+        return found.returncode == 0
+    finally:
+        file.write_text(honest, encoding="utf-8")
+
+
+def _environment(copy: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def main() -> None:
+    wanted = sys.argv[1:]
+    chosen = [one for one in MUTANTS if not wanted or any(word in one.name for word in wanted)]
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory)
+        for name in ("lti_server", "tests"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("pyproject.toml", "conftest.py"):
+            shutil.copy(ROOT / file, copy / file)
+        survivors = []
+        for mutant in chosen:
+            alive = survives(mutant, copy)
+            print(f"{'SURVIVES' if alive else 'killed  '}  {mutant.name}", flush=True)
+            survivors += [mutant.name] if alive else []
+    print(f"\n{len(chosen)} mutants, survivors {len(survivors)}: {', '.join(survivors) or 'none'}")
+    sys.exit(1 if survivors else 0)
+
+
+if __name__ == "__main__":
+    main()
