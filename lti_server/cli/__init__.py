@@ -92,8 +92,8 @@ def _tell(error: LtiServerError, *, as_json: bool) -> None:
         click.echo(json.dumps(problem(error)))
         return
     click.echo(f"{error.title}: {error.detail}" if error.detail else error.title, err=True)
-    for name in ("errors", "problems"):
-        listed: Any = error.public.get(name)
-        for item in listed if isinstance(listed, list) else ():
-            text = f"{item['pointer']}: {item['message']}" if isinstance(item, dict) else str(item)
-            click.echo(f"  - {text}", err=True)
+    # Where both are there, they say the same: `problems` for a person, `errors` for a program.
+    listed: Any = error.public.get("problems", error.public.get("errors"))
+    for item in listed if isinstance(listed, list) else ():
+        text = f"{item['pointer']}: {item['message']}" if isinstance(item, dict) else str(item)
+        click.echo(f"  - {text}", err=True)

@@ -13,6 +13,7 @@ from lti_server.privacy.model import Origin, Policy, Purpose, SubjectKind
 LONGEST_VALUE = 10_000
 MOST_REFUSED_NAMES = 50
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
+_HALF = re.compile("[\ud800-\udfff]")
 _GATE = object()
 
 
@@ -27,9 +28,14 @@ class HashOnly:
 
 
 class Collected:
-    """What passed the gate: `kept` by field name, `refused` as counts by name. Made by the gate alone."""
+    """What passed the gate: `kept` by field name, `refused` as counts by name. Made by the gate alone, and final."""
 
     __slots__ = ("elements", "kept", "policy_hash", "refused")
+
+    kept: Mapping[str, str | HashOnly]
+    refused: Mapping[str, int]
+    elements: frozenset[str]
+    policy_hash: str
 
     def __init__(
         self,
@@ -41,10 +47,17 @@ class Collected:
     ) -> None:
         if token is not _GATE:
             raise TypeError("Only the collect gate makes this: call lti_server.privacy.collect.collect.")
-        self.kept = MappingProxyType(dict(kept))
-        self.refused = MappingProxyType(dict(refused))
-        self.elements = elements
-        self.policy_hash = policy_hash
+        put = object.__setattr__
+        put(self, "kept", MappingProxyType(dict(kept)))
+        put(self, "refused", MappingProxyType(dict(refused)))
+        put(self, "elements", elements)
+        put(self, "policy_hash", policy_hash)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("What the collect gate decided does not change. Ask it again.")
+
+    def __repr__(self) -> str:
+        return f"<Collected {sorted(self.kept)}, refused {dict(self.refused)}>"
 
 
 def collect(
@@ -59,7 +72,8 @@ def collect(
     """Keep what the policy allows of these fields; drop and count the rest.
 
     No policy refuses everything. Reads personal values; keeps text of at most 10,000 characters, trimmed, without NUL.
-    A birth date is never kept (A-06; years are taken where an age is asked for), nor is a picture (A-17).
+    A birth date is never kept (A-06; years are taken where an age is asked for), nor a picture (A-17), nor a pupil's
+    phone (A-15).
     """
     kept: dict[str, str | HashOnly] = {}
     refused: dict[str, int] = {}
@@ -91,8 +105,11 @@ def _element(
 
 
 def _text(value: object) -> str | None:
-    """The text of a value; None for another type or one too long. Empty text is nothing, neither kept nor refused."""
-    if not isinstance(value, str) or len(value) > LONGEST_VALUE:
+    """The text of a value; None for another type, one too long, or half a surrogate pair (JSON can carry that).
+
+    Empty text is nothing, neither kept nor refused.
+    """
+    if not isinstance(value, str) or len(value) > LONGEST_VALUE or _HALF.search(value):
         return None
     return value.replace("\x00", "").strip()
 

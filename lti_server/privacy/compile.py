@@ -83,6 +83,17 @@ _LEFT_OFF = (
         Origin.SCHOOL,
         "A pupil of the roster and the same pupil in the LMS stay two people: no shared id links them.",
     ),
+    (
+        schedule.COURSES,
+        Purpose.INSTRUCTION,
+        Origin.SCHOOL,
+        "No title of a course is kept: a class shows its own name alone.",
+    ),
+)
+_EDUCATOR_LEFT_OFF = (
+    ("name", "Teachers have no names here."),
+    ("identifier", "A teacher's id in the LMS is kept as a keyed hash alone."),
+    ("email", "No message reaches a teacher: no e-mail address is kept."),
 )
 
 
@@ -94,12 +105,23 @@ def features_left_off(contract: Contract) -> list[str]:
         for element, purpose, origin, sentence in _LEFT_OFF
         if not policy.keeps(element, purpose, origin)
     ]
+    found += [
+        f"{sentence} (educator_elements: {element})"
+        for element, sentence in _EDUCATOR_LEFT_OFF
+        if element not in policy.educator_elements
+    ]
     if contract.providers is not None and "lti" not in contract.providers:
         found.append("No launch from an LMS is accepted. (providers)")
     elif not policy.gradebook("lti"):
         found.append("No grade goes back to the LMS. (providers.lti.gradebook)")
     if not contract.reports:
         found.append("Nobody outside the classroom receives reports. (reports)")
+    elif not policy.keeps(schedule.PERFORMANCE, Purpose.PROGRESS_REPORTING, Origin.STUDENT):
+        found.append(
+            f"Reports have nothing to say: progress is not kept for progress_reporting. ({schedule.PERFORMANCE})"
+        )
     if not contract.evaluators:
         found.append("No evaluator receives an export. (evaluators)")
+    if not contract.subprocessors:
+        found.append("No lesson on another site opens. (subprocessors)")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,11 @@ import yaml
 Path = tuple[str, ...]
 LARGEST_FILE = 256 * 1024
 DEEPEST = 20
+LONGEST_KEY = 100
+# YAML 1.1 also takes 0x48, 072, 1:12 and 1_000 for numbers and yes, on and off for truth values. A contract does not:
+# each of these stays the text that it is, and is refused where a number or a truth value is wanted.
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +23,16 @@ class Fault:
     """One thing that is wrong: its line (1 is the first), its place, and what to do."""
 
     line: int
-    path: str
+    place: Path
     message: str
 
+    @property
+    def pointer(self) -> str:
+        """The place as a JSON pointer (RFC 6901)."""
+        return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in self.place)
+
     def __str__(self) -> str:
-        return f"line {self.line}: {self.path or 'the file'}: {self.message}"
+        return f"line {self.line}: {'.'.join(self.place) or 'the file'}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,69 +50,84 @@ class Located:
 
 
 def read(text: str) -> tuple[Located | None, list[Fault]]:
-    """The document, or every fault of its form."""
-    if len(text.encode()) > LARGEST_FILE:
-        return None, [Fault(1, "", f"the file is larger than {LARGEST_FILE // 1024} kB.")]
+    """The document and every fault of its form; no document where it cannot be read at all."""
+    if len(text.encode(errors="replace")) > LARGEST_FILE:
+        return None, [Fault(1, (), f"it is larger than {LARGEST_FILE // 1024} kB.")]
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        return None, [Fault(1 if mark is None else mark.line + 1, "", f"this is not YAML: {problem}.")]
+        problem = getattr(error, "problem", None) or "it has a character that is not taken"
+        return None, [Fault(1 if mark is None else mark.line + 1, (), f"this is not YAML: {problem}.")]
     except RecursionError:
-        return None, [Fault(1, "", "it nests too deep.")]
+        return None, [Fault(1, (), "it nests too deep.")]
     if node is None:
-        return None, [Fault(1, "", "the file is empty.")]
-    faults: list[Fault] = []
-    lines: dict[Path, int] = {}
-    value = _value(node, (), lines, faults, set())
-    return Located(value, lines), faults
+        return None, [Fault(1, (), "it is empty.")]
+    reading = _Reading(lines={}, faults=[], seen=set())
+    return Located(reading.value(node, (), 1), reading.lines), reading.faults
 
 
-def _value(node: yaml.Node, path: Path, lines: dict[Path, int], faults: list[Fault], seen: set[int]) -> Any:
-    line = node.start_mark.line + 1
-    lines[path] = line
-    if id(node) in seen:
-        faults.append(Fault(line, ".".join(path), "aliases (*name) are not taken; write the value out."))
-        return None
-    seen.add(id(node))
-    if len(path) > DEEPEST:
-        faults.append(Fault(line, ".".join(path), "it nests too deep."))
-        return None
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, lines, faults, seen)
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(item, (*path, str(i)), lines, faults, seen) for i, item in enumerate(node.value)]
-    assert isinstance(node, yaml.ScalarNode)
-    return _scalar(node, path, faults)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One document on its way from nodes to plain values."""
 
+    lines: dict[Path, int]
+    faults: list[Fault]
+    seen: set[int]
 
-def _mapping(
-    node: yaml.MappingNode, path: Path, lines: dict[Path, int], faults: list[Fault], seen: set[int]
-) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, item in node.value:
-        line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            faults.append(Fault(line, ".".join(path), "a key must be a word."))
-            continue
-        if key.value in found:
-            faults.append(Fault(line, ".".join((*path, key.value)), "this key stands twice."))
-        found[key.value] = _value(item, (*path, key.value), lines, faults, seen)
-    return found
-
-
-def _scalar(node: yaml.ScalarNode, path: Path, faults: list[Fault]) -> Any:
-    """Text, number, truth value or null; a plain date stays the text that it is."""
-    loader = yaml.SafeLoader("")
-    tag = node.tag.removeprefix("tag:yaml.org,2002:")
-    if tag in ("str", "timestamp"):
-        return node.value
-    if tag in ("int", "float", "bool", "null"):
-        try:
-            return loader.construct_object(node, deep=True)
-        except (ValueError, yaml.YAMLError):
-            faults.append(Fault(node.start_mark.line + 1, ".".join(path), "this value cannot be read."))
+    def value(self, node: yaml.Node, path: Path, after: int) -> Any:
+        """The plain value; `after` is the line of its key or list, for an alias has the mark of what it stands for."""
+        line = max(after, node.start_mark.line + 1)
+        self.lines[path] = line
+        if id(node) in self.seen:
+            self.faults.append(Fault(line, path, "aliases (*name) are not taken; write the value out."))
             return None
-    faults.append(Fault(node.start_mark.line + 1, ".".join(path), f"the tag {node.tag} is not taken."))
-    return None
+        self.seen.add(id(node))
+        if len(path) > DEEPEST:
+            self.faults.append(Fault(line, path, "it nests too deep."))
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*path, str(i)), line) for i, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, item in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode) or not 0 < len(key.value) <= LONGEST_KEY:
+                self.faults.append(Fault(line, path, f"a key must be a word of at most {LONGEST_KEY} characters."))
+                continue
+            place = (*path, key.value)
+            if key.value in found:
+                self.faults.append(Fault(line, place, "this key stands twice."))
+                continue
+            found[key.value] = self.value(item, place, line)
+            # A value may begin below its key; a fault is looked for at the key.
+            self.lines[place] = line
+        return found
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        """Text, number, truth value or null; a plain date stays the text that it is."""
+        match node.tag.removeprefix("tag:yaml.org,2002:"):
+            case "str" | "timestamp":
+                return node.value
+            case "null":
+                return None
+            case "bool":
+                return _TRUTH.get(node.value, node.value)
+            case "int":
+                return int(node.value) if _WHOLE.fullmatch(node.value) else node.value
+            case "float":
+                return _fraction(node.value)
+        self.faults.append(Fault(node.start_mark.line + 1, path, f"the tag {node.tag[:LONGEST_KEY]} is not taken."))
+        return None
+
+
+def _fraction(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

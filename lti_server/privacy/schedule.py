@@ -14,7 +14,6 @@ STATE_ID = "student_identifiers.state_id"
 APP_ID = "student_identifiers.app_assigned_id"
 USERNAME = "student_identifiers.app_username"
 EMAIL = "student_contact.email"
-PHONE = "student_contact.phone"
 SCHOOL = "enrollment.school_enrollment"
 GRADE = "enrollment.grade_level"
 BIRTH_DATE = "demographics.date_of_birth"
@@ -27,7 +26,7 @@ COURSES = "schedule.scheduled_courses"
 ADDRESS = "app_tech_metadata.ip_cookies"
 
 # Which field of a launch, a member list or a provider's record is which element (design 6.4). A field that stands
-# nowhere here is refused; so is a picture, for everyone, always.
+# nowhere here is refused. So nobody's picture is kept, and no phone: it is never stored.
 PUPIL_FIELDS = MappingProxyType(
     {
         "name": NAME,
@@ -44,9 +43,10 @@ PUPIL_FIELDS = MappingProxyType(
         "sis_id": LOCAL_ID,
         "state_id": STATE_ID,
         "preferred_username": USERNAME,
+        "username": USERNAME,
         "email": EMAIL,
-        "phone_number": PHONE,
         "birthdate": BIRTH_DATE,
+        "birth_date": BIRTH_DATE,
         "gender": GENDER,
         "ethnicity": ETHNICITY,
         "language": LANGUAGE,

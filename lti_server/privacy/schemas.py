@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,11 +17,14 @@ from lti_server.privacy.model import (
     Purpose,
 )
 from lti_server.privacy.schedule import EDUCATOR_ELEMENTS, ELEMENTS
+from lti_server.providers.manifest import NAME
 
 KNOWN_LIMITS = frozenset({"breach_notice_hours", "disposition_days", "portion_days", "access_days", "backup_days"})
 DIMENSIONS = ("school", "grade", "gender")
 RECIPIENT_ROLES = ("data_steward", "district_admin", "school_admin")
 MOST_DAYS = 36_500
+HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z")
+PROVIDER = re.compile(NAME.pattern + r"\Z")
 
 
 class Strict(Schema):
@@ -48,29 +52,44 @@ class Truth(fields.Boolean):
         return value
 
 
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"a whole number from {low} to {high}"
+
+
 def number(low: int, high: int, *, required: bool = True) -> WholeNumber:
     """A whole number of the contract."""
     return WholeNumber(
         strict=True,
         required=required,
-        validate=validate.Range(low, high, error=f"must be a whole number from {low} to {high}."),
+        validate=validate.Range(low, high, error=f"must be {_span(low, high)}."),
         error_messages={
             "required": "is missing; a number that a contract sets must be written down.",
-            "invalid": "must be a whole number, without quotes.",
+            "invalid": "must be a whole number in plain digits, without quotes.",
             "null": "must be a whole number; empty is not a number.",
         },
     )
 
 
-def words(allowed: Iterable[str], *, required: bool = True) -> fields.List[str]:
+def word(allowed: Iterable[str]) -> fields.String:
+    """One word of a closed set."""
+    return fields.String(required=True, validate=validate.OneOf(sorted(allowed), error="is not one of: {choices}."))
+
+
+def words(allowed: Iterable[str], *, required: bool = True, least: int = 0) -> fields.List[str]:
     """A list of words of a closed set."""
-    choice = fields.String(validate=validate.OneOf(sorted(allowed), error="is not one of: {choices}."))
-    return fields.List(choice, required=required)
+    enough = validate.Length(min=least, error="is empty; name at least one, or take the whole entry away.")
+    return fields.List(word(allowed), required=required, validate=enough)
+
+
+def text(longest: int, *, required: bool = True) -> fields.String:
+    """Text that says something."""
+    size = validate.Length(1, longest, error="must be a text of {min} to {max} characters.")
+    return fields.String(required=required, validate=size)
 
 
 class LimitSchema(Strict):
     value = number(0, MOST_DAYS)
-    clause = fields.String(required=True, validate=validate.Length(1, 200))
+    clause = text(200)
 
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> Limit:
@@ -90,13 +109,13 @@ class ElementSchema(Strict):
     collect = Truth(required=True)
     store = Truth(required=True)
     retain_days = number(1, MOST_DAYS, required=False)
-    sources = words([origin.value for origin in Origin])
-    purposes = words([purpose.value for purpose in Purpose])
-    specify = fields.String(validate=validate.Length(1, 500))
+    sources = words(Origin, least=1)
+    purposes = words(Purpose, least=1)
+    specify = text(500, required=False)
 
     @validates_schema(skip_on_field_errors=False)
     def agree(self, data: dict[str, Any], **_: Any) -> None:
-        if data.get("store") and not data.get("collect"):
+        if data.get("store") and data.get("collect") is False:
             raise ValidationError("cannot be true where collect is false.", "store")
         if data.get("store") and "retain_days" not in data:
             raise ValidationError("is missing; what is stored must say for how many days.", "retain_days")
@@ -114,29 +133,34 @@ class ElementSchema(Strict):
 
 
 class RecipientSchema(Strict):
-    name = fields.String(required=True, validate=validate.Length(1, 200))
+    name = text(200)
     email = fields.Email(required=True)
-    role = fields.String(required=True, validate=validate.OneOf(RECIPIENT_ROLES, error="is not one of: {choices}."))
+    role = word(RECIPIENT_ROLES)
 
 
 class ReportSchema(Strict):
-    audience = fields.String(required=True, validate=validate.OneOf(("district", "school")))
-    level = fields.String(required=True, validate=validate.OneOf(("aggregate", "student")))
+    audience = word(("district", "school"))
+    level = word(("aggregate", "student"))
     dimensions = words(DIMENSIONS)
     min_n = fields.Nested(LimitSchema, required=True)
     recipients = fields.List(fields.Nested(RecipientSchema), required=True)
 
 
 class EvaluatorSchema(Strict):
-    name = fields.String(required=True, validate=validate.Length(1, 200))
-    purposes = words([purpose.value for purpose in Purpose])
+    name = text(200)
+    purposes = words(Purpose, least=1)
     min_k = number(2, 1_000)
     expires = fields.Date(required=True)
 
 
 class SubprocessorSchema(Strict):
-    name = fields.String(required=True, validate=validate.Length(1, 200))
-    hosts = fields.List(fields.String(validate=validate.Regexp(r"^[A-Za-z0-9.-]+(:[0-9]+)?$")), required=True)
+    name = text(200)
+    hosts = fields.List(
+        fields.String(
+            validate=validate.Regexp(HOST, error="must be a host, or a host and a port: db.example.net:5432.")
+        ),
+        required=True,
+    )
 
 
 class ValidSchema(Strict):
@@ -152,14 +176,15 @@ class ValidSchema(Strict):
 class ContractSchema(Strict):
     """The whole file."""
 
-    contract = WholeNumber(
-        strict=True, required=True, validate=validate.Equal(1, error="must be 1, the form's number.")
-    )
+    contract = number(1, 1)
     family = fields.Enum(Family, by_value=True, required=True, error_messages={"unknown": "is not one of: {choices}."})
     signed_at = fields.Date(required=True)
     valid = fields.Nested(ValidSchema, required=True)
-    purposes = words([purpose.value for purpose in Purpose])
-    providers = fields.Dict(keys=fields.String(validate=validate.Length(1, 64)), values=fields.Nested(ProviderSchema))
+    purposes = words(Purpose, least=1)
+    providers = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(PROVIDER, error="is not the name of a provider.")),
+        values=fields.Nested(ProviderSchema),
+    )
     elements = fields.Dict(
         keys=fields.String(validate=validate.OneOf(sorted(ELEMENTS), error="is not an element of the schedule.")),
         values=fields.Nested(ElementSchema),
