@@ -1,62 +1,23 @@
-"""The one place where concrete parts meet: the house that every process lives in, and the Flask application."""
+"""The Flask application over the house: the one place where endpoints and parts meet."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
-import requests
-import sqlalchemy as sa
 from flask import Flask, Response, after_this_request, request
 from flask_babel import Babel
-from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lti_server.accounts import views as account_views
-from lti_server.accounts.intake import ContractIntake
-from lti_server.accounts.invitations import Invitations
-from lti_server.db import Database, Door, application_role, database_name, open_door
-from lti_server.errors import NoContract, NotFound, ProviderFailed
-from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
-from lti_server.lessons import catalogue as lesson_catalogue
+from lti_server.house import House, build_house, run_worker
 from lti_server.lessons import views as lesson_views
-from lti_server.lessons.catalogue import Catalogue
-from lti_server.lessons.handoff import HandedOver, HandOff
+from lti_server.lessons.handoff import HandedOver
 from lti_server.lessons.views import LaunchContext
 from lti_server.lti import views as lti_views
-from lti_server.lti.grades import DeliverGrade
-from lti_server.lti.keys import ToolKeys
-from lti_server.lti.launches import LessonPlace, OpenLaunch
-from lti_server.lti.member_source import LtiMembers
-from lti_server.lti.platform_keys import PlatformKeys
-from lti_server.lti.registrations import Registrations
 from lti_server.lti.state import StateSigner
-from lti_server.lti.tokens import ServiceTokens
-from lti_server.privacy import districts
-from lti_server.privacy.contracts import Policies, in_force
-from lti_server.privacy.crypto import KeyRing
-from lti_server.privacy.districts import District
-from lti_server.privacy.doors import DoorKeys
-from lti_server.progress import outbox
 from lti_server.progress import views as progress_views
-from lti_server.progress.outbox import Outbox
-from lti_server.progress.service import Progress
-from lti_server.providers.addresses import AddressGuard
-from lti_server.providers.connections import OutboundLimits
-from lti_server.providers.connector import Connector
-from lti_server.providers.errors import BrokeContract
-from lti_server.providers.faults import server_errors
-from lti_server.providers.registry import Registry, load_registry
-from lti_server.providers.transport import HttpTransport, outbound_session
-from lti_server.roster import apply, store
-from lti_server.roster.service import SyncRoster
 from lti_server.settings import Settings
-from lti_server.tasks import Handler, Queue, Worker
 from lti_server.web import home, languages
 from lti_server.web.api import init_api
 from lti_server.web.forms import exempt_from_csrf, init_csrf
@@ -68,229 +29,6 @@ from lti_server.web.problems import init_problems
 COOKIE = "lti_lesson"
 SYNC_SECTION = "roster.sync_section"
 LARGEST_REQUEST = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class House:
-    """What every process has: built once, after any fork. Nothing is opened before it is asked for."""
-
-    settings: Settings
-    database: Database
-    clock: Clock
-
-    @cached_property
-    def ring(self) -> KeyRing:
-        return KeyRing.from_secrets(self.settings.secret_keys)
-
-    @cached_property
-    def doors(self) -> DoorKeys:
-        with self.database.anyone() as connection:
-            return DoorKeys(districts.directory_key(connection, self.ring, self.clock.now()))
-
-    @cached_property
-    def policies(self) -> Policies:
-        return Policies()
-
-    @cached_property
-    def queue(self) -> Queue:
-        return Queue()
-
-    @cached_property
-    def registry(self) -> Registry:
-        return load_registry(self.settings.providers)
-
-    @cached_property
-    def catalogue(self) -> Catalogue:
-        return lesson_catalogue.from_settings(
-            lesson_catalogue.stored_in(self.database),
-            self.settings.lessons_file,
-            https_only_except=self.settings.insecure_hosts,
-        )
-
-    @cached_property
-    def transport(self) -> HttpTransport:
-        return HttpTransport(outbound_session(insecure_hosts=self.settings.insecure_hosts), self.clock)
-
-    @cached_property
-    def tool_keys(self) -> ToolKeys:
-        return ToolKeys(self.database, self.ring, self.clock)
-
-    @cached_property
-    def registrations(self) -> Registrations:
-        guard = AddressGuard(insecure_hosts=frozenset(host.lower() for host in self.settings.insecure_hosts))
-
-        def check(url: str) -> None:
-            try:
-                guard.check_url(url)
-            except BrokeContract as error:
-                raise ValueError(error.detail) from error
-
-        return Registrations(self.database, self.doors, self.clock, check)
-
-    @cached_property
-    def handoff(self) -> HandOff:
-        return HandOff(self.database, self.clock)
-
-    @cached_property
-    def invitations(self) -> Invitations:
-        return Invitations(self.database, self.clock)
-
-    @cached_property
-    def intake(self) -> ContractIntake:
-        return ContractIntake("lti", self.policies)
-
-    def open_launch(self) -> OpenLaunch:
-        """The launch use case with its parts."""
-        base = urlsplit(self.settings.base_url)
-        return OpenLaunch(
-            database=self.database,
-            ring=self.ring,
-            doors=self.doors,
-            platform_keys=PlatformKeys(self.database, self._key_source, self.clock),
-            intake=self.intake,
-            policies=self.policies,
-            lessons=_Lessons(self.catalogue),
-            after_teacher=self._after_teacher,
-            clock=self.clock,
-            tool_origin=f"{base.scheme}://{base.netloc}",
-            base_path=base.path,
-        )
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        return Outbox(self.queue, self._gradebook_allowed, self.clock)
-
-    def progress(self) -> Progress:
-        """What a lesson's token may do."""
-        return Progress(
-            database=self.database,
-            sessions=self.handoff,
-            lessons=self.catalogue,
-            policies=self.policies,
-            district=self.entered,
-            outbox=self.outbox,
-            clock=self.clock,
-        )
-
-    def entered(self, connection: Connection) -> District:
-        """The district that a transaction has entered."""
-        return districts.current(connection, self.ring)
-
-    @cached_property
-    def service_tokens(self) -> ServiceTokens:
-        return ServiceTokens(self.database, self.transport, self.tool_keys, self.clock)
-
-    def deliver_grade(self) -> DeliverGrade:
-        """The sender of grades with its parts."""
-        return DeliverGrade(
-            database=self.database,
-            transport=self.transport,
-            tokens=self.service_tokens,
-            outbox=self.outbox,
-            district=self.entered,
-            title=self._lesson_title,
-            clock=self.clock,
-        )
-
-    @cached_property
-    def connector(self) -> Connector:
-        return Connector(self.registry, transport=self.transport.limited_to, clock=self.clock)
-
-    def sync_roster(self) -> SyncRoster:
-        """The reader of LTI courses with its parts."""
-        source = LtiMembers(
-            database=self.database, connector=self.connector, tokens=self.service_tokens, district=self.entered
-        )
-        return SyncRoster(
-            database=self.database, source=source, records=store, changes=apply, intake=self.intake,
-            open_run=self._open_run, clock=self.clock,
-        )  # fmt: skip
-
-    def _open_run(self, connection: Connection, run_id: RunId) -> None:
-        open_door(connection, Door.RUN, self.doors.of(Door.RUN, str(run_id)), run_id)
-
-    def _sync_section(self, district_id: str, section_id: str) -> None:
-        with self.database.tenant(DistrictId(UUID(district_id))) as connection:
-            district = self.entered(connection)
-        with suppress(NoContract, NotFound):  # nothing may be read any more, and trying again changes nothing
-            self.sync_roster()(district, section_id=SectionId(UUID(section_id)))
-
-    def handlers(self) -> dict[str, Handler]:
-        """What the worker runs, by task name."""
-        return {outbox.TASK: self.deliver_grade().__call__, SYNC_SECTION: self._sync_section}
-
-    def _gradebook_allowed(self, connection: Connection, provider: str) -> bool:
-        contract_id = in_force(connection, self.entered(connection).zone, self.clock.now())
-        return contract_id is not None and self.policies.of(connection, contract_id).gradebook(provider)
-
-    def _lesson_title(self, lesson_id: str) -> str:
-        lesson = self.catalogue.find(lesson_id)
-        return str(lesson.title) if lesson is not None else lesson_id
-
-    def sweep(self) -> None:
-        """Take away what is spent: nonces, tokens, sessions and the doors that they had."""
-        now = self.clock.now()
-        for district in districts.every(self.database, self.ring):
-            with self.database.tenant(district.id) as connection:
-                for table in ("spent_nonce", "lesson_token", "session", "service_token"):
-                    connection.execute(sa.text(f"DELETE FROM {table} WHERE expires_at < :now"), {"now": now})  # noqa: S608
-        with self.database.anyone() as connection:
-            connection.execute(sa.text("SELECT directory_sweep(:now)"), {"now": now})
-
-    def _key_source(self, url: str, timeout_s: float) -> Mapping[str, Any]:
-        limits = OutboundLimits(total_s=timeout_s)
-        session = outbound_session(insecure_hosts=self.settings.insecure_hosts, limits=limits)
-        return _json_object(HttpTransport(session, self.clock), session, url)
-
-    def _after_teacher(self, connection: Connection, district_id: DistrictId, section_id: SectionId) -> None:
-        self.queue.defer(
-            connection,
-            SYNC_SECTION,
-            lock=f"roster:{district_id}",
-            queueing_lock=f"{SYNC_SECTION}:{section_id}",
-            district_id=str(district_id),
-            section_id=str(section_id),
-        )
-
-
-def _json_object(transport: HttpTransport, session: requests.Session, url: str) -> Mapping[str, Any]:
-    try:
-        with server_errors("lti"):
-            found = transport.request("GET", url, headers={"Accept": "application/json"}).json()
-    finally:
-        session.close()
-    if not isinstance(found, dict):
-        raise ProviderFailed("The key set of the LMS is not a JSON object.")
-    return found
-
-
-class _Lessons:
-    """The catalogue, as a launch asks it."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-
-    def place(self, lesson_id: str, activity_id: str) -> LessonPlace | None:
-        lesson = self._catalogue.find(lesson_id)
-        if lesson is None or (activity_id and lesson.activity(activity_id) is None):
-            return None
-        return LessonPlace(
-            lesson_id=lesson.id, activity_id=activity_id, url=lesson.url, hosts=lesson.hosts, no_pii=lesson.no_pii
-        )
-
-
-def build_house(settings: Settings, database_url: str, clock: Clock | None = None) -> House:
-    """A house on a database that is there and migrated, under its application role."""
-    role = application_role(database_name(database_url))
-    return House(settings=settings, database=Database(database_url, role=role), clock=clock or SystemClock())
-
-
-def run_worker(house: House, *, concurrency: int = 4, until_idle: bool = False) -> None:
-    """Work off the queue with the handlers of every feature."""
-    database = house.database
-    Worker(database.url, database.options, house.handlers(), house.sweep).run(
-        concurrency=concurrency, until_idle=until_idle
-    )
 
 
 def create_app(house: House) -> Flask:
@@ -398,3 +136,6 @@ def _keep_cookie(settings: Settings, handed: HandedOver) -> None:
         if not settings.https:
             response.set_cookie(COOKIE, cookie, path=path, httponly=True, samesite="Lax")
         return response
+
+
+__all__ = ["House", "build_house", "create_app", "run_worker"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from lti_server.ids import GrantId, MembershipId, PersonId
+
 TICK = timedelta(seconds=1)
 
 
@@ -33,6 +35,17 @@ class Summary:
     best_score: float
     completed: bool
     optimal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """The pupil, the lesson, and by which grant and membership an attempt comes."""
+
+    person_id: PersonId
+    lesson_id: str
+    membership_id: MembershipId | None
+    grant_id: GrantId
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -22,8 +22,7 @@ from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
 from lti_server.privacy.districts import District
 from lti_server.privacy.model import Origin, Policy, Purpose
-from lti_server.progress import store
-from lti_server.progress.model import Attempt, Grade, Summary, grade
+from lti_server.progress.model import Attempt, Grade, Summary, Whose, grade
 
 EARLIEST_S = 30 * 86_400
 LATEST_AHEAD = timedelta(minutes=5)
@@ -37,6 +36,26 @@ class Sessions(Protocol):
 
 class Lessons(Protocol):
     def find(self, lesson_id: str) -> Lesson | None: ...
+
+
+class Store(Protocol):
+    """Attempts at rest, on the caller's transaction."""
+
+    def add(
+        self,
+        connection: Connection,
+        keys: DistrictKeys,
+        key: PersonKey,
+        whose: Whose,
+        attempt: Attempt,
+        now: datetime,
+    ) -> bool: ...
+
+    def summaries(self, connection: Connection, person_id: PersonId, lesson_id: str) -> dict[str, Summary]: ...
+
+    def last_work(
+        self, connection: Connection, key: PersonKey, person_id: PersonId, lesson_id: str
+    ) -> dict[str, str]: ...
 
 
 class GradeOutbox(Protocol):
@@ -65,6 +84,7 @@ class Progress:
         policies: Policies,
         district: Callable[[Connection], District],
         outbox: GradeOutbox,
+        store: Store,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -73,6 +93,7 @@ class Progress:
         self._policies = policies
         self._district = district
         self._outbox = outbox
+        self._store = store
         self._clock = clock
 
     def record(self, token: str, attempt: Attempt) -> Saved:
@@ -97,12 +118,12 @@ class Progress:
                 attempt = dataclasses.replace(attempt, work=None, answers=None)
             key = person_key(connection, district.keys, session.person_id)
             _lock(connection, session)
-            whose = store.Whose(
+            whose = Whose(
                 person_id=session.person_id, lesson_id=lesson.id, membership_id=session.membership_id,
                 grant_id=session.grant_id, epoch=session.grant_epoch,
             )  # fmt: skip
-            added = store.add(connection, district.keys, key, whose, attempt, self._clock.now())
-            found = store.summaries(connection, session.person_id, lesson.id)
+            added = self._store.add(connection, district.keys, key, whose, attempt, self._clock.now())
+            found = self._store.summaries(connection, session.person_id, lesson.id)
             if added:
                 activities = [one.id for one in lesson.activities]
                 self._outbox.queue(connection, session, lesson, grade(activities, found, session.activity_id))
@@ -120,9 +141,9 @@ class Progress:
             session = self._sessions.bearer(connection, token)
             lesson = self._lesson(session)
             district = self._district(connection)
-            found = store.summaries(connection, session.person_id, lesson.id)
+            found = self._store.summaries(connection, session.person_id, lesson.id)
             key = person_key(connection, district.keys, session.person_id)
-            work = store.last_work(connection, key, session.person_id, lesson.id)
+            work = self._store.last_work(connection, key, session.person_id, lesson.id)
             rows = [
                 {
                     "activity_id": activity.id,
@@ -154,7 +175,7 @@ class Progress:
         return None if contract_id is None else self._policies.of(connection, contract_id)
 
 
-def check(attempt: Attempt, lesson: Lesson, now: Any) -> None:
+def check(attempt: Attempt, lesson: Lesson, now: datetime) -> None:
     """An attempt fits its lesson. Raises `InvalidInput` with every fault."""
     faults = []
     activity = lesson.activity(attempt.activity_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,22 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
-from lti_server.ids import GrantId, MembershipId, PersonId, new_id
+from lti_server.ids import PersonId, new_id
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
-from lti_server.progress.model import Attempt, Summary
+from lti_server.progress.model import Attempt, Summary, Whose
 from lti_server.progress.tables import progress_event, progress_summary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whose:
-    """The pupil, the lesson, and by which grant and membership an attempt comes."""
-
-    person_id: PersonId
-    lesson_id: str
-    membership_id: MembershipId | None
-    grant_id: GrantId
-    epoch: int
-
 
 _PUT_EVENT = sa.text(
     """

@@ -81,7 +81,9 @@ def _unsigned(scene: Scene) -> str:
 
 def _hs256_with_public_key(scene: Scene) -> str:
     """The classic confusion: the published RSA key used as an HMAC secret."""
-    public = scene.platform.keys["key-1"].raw_value.public_key()
+    private = scene.platform.keys["key-1"].private_key
+    assert private is not None
+    public = private.public_key()
     secret = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     signed = f"{part({'alg': 'HS256', 'kid': 'key-1'})}.{part(scene.claims())}"
     mac = base64.urlsafe_b64encode(hmac.digest(secret, signed.encode(), hashlib.sha256)).rstrip(b"=").decode()

@@ -109,7 +109,7 @@ def test_fifty_posts_of_one_launch_open_exactly_one_session(
 ) -> None:
     begun = world.begin(client, platform)
     form = {"id_token": platform.sign(platform.claims(begun.nonce, house.clock.now())), "state": begun.state}
-    cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in client._cookies.values())
+    cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in (client._cookies or {}).values())
     answers: list[int] = []
 
     def post() -> None:

@@ -87,6 +87,7 @@ class Platform:
         members = {name: value for name, value in head.items() if value is not None}
         signed = f"{part(members)}.{part(claims)}"
         private = rsa_key(kid).private_key
+        assert private is not None
         return f"{signed}.{part(private.sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 

@@ -1,8 +1,8 @@
 """Open edX's own LTI 1.3 platform classes behind a few lines of HTTP: a platform that nobody here wrote.
 
-Runs in an environment of its own (`make setup` prepares .venv-openedx): `python openedx_platform.py TOOL_URL`, prints its
-address. It signs the launch, checks the tool's client assertion, issues the token and checks the scopes; the two
-endpoints under /lineitems only keep what a checked request brought.
+Runs in an environment of its own (`make test` prepares .venv-openedx): `python openedx_platform.py TOOL_URL`, which
+prints its address. It signs the launch, checks the tool's client assertion, issues the token and checks the scopes;
+the two endpoints under /lineitems only keep what a checked request brought.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ settings.configure(
 django.setup()
 
 from cryptography.hazmat.primitives import serialization  # noqa: E402 - Django must be set up first
-from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
-from lti_consumer.data import Lti1p3LaunchData  # noqa: E402
-from lti_consumer.lti_1p3.consumer import LtiAdvantageConsumer  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402 - Django must be set up first
+from lti_consumer.data import Lti1p3LaunchData  # noqa: E402 - Django must be set up first
+from lti_consumer.lti_1p3.consumer import LtiAdvantageConsumer  # noqa: E402 - Django must be set up first
 
 CLIENT, DEPLOYMENT, SUBJECT = "openedx-client", "1", "openedx-pupil-1"
 SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"

@@ -1,4 +1,4 @@
-"""`make bench-launch`: three tools side by side under one gunicorn, round robin; prints figures and ratios, and judges nothing."""
+"""`make bench-launch`: three tools side by side under one gunicorn, round robin; prints figures and ratios."""
 
 from __future__ import annotations
 
