@@ -29,4 +29,9 @@ def written(
     lines = [f"{name}: {text}" for name, text in keys.items()]
     lines.append("elements:")
     lines += [f"  {name}: {text}" for name, text in (ELEMENTS if elements is None else elements).items()]
-    return "\n".join([*lines, *(f"{name}: {text}" for name, text in more.items()), ""])
+    return "\n".join([*lines, ""]) + added(more)
+
+
+def added(keys: Mapping[str, str]) -> str:
+    """Further keys, to put below a contract."""
+    return "".join(f"{name}: {text}\n" for name, text in keys.items())

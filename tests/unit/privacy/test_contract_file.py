@@ -204,6 +204,11 @@ def test_an_element_may_not_be_used_for_what_the_contract_is_not_for() -> None:
     ]
 
 
+def test_a_contract_without_purposes_is_one_fault_and_not_one_for_each_element() -> None:
+    _, faults = check(written({"purposes": None}))
+    assert [fault.pointer for fault in faults] == ["/purposes"]
+
+
 @pytest.mark.parametrize(
     ("dimension", "element"),
     [
