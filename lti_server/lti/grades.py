@@ -211,6 +211,7 @@ class DeliverGrade:
             self._settle(tenant, waiting, "parked", "The LMS did not answer for hours. Send it again when it does.")
             return
         with self._database.tenant(tenant) as connection:
+            outbox.count_attempt(connection, waiting)
             self._outbox.defer(connection, tenant, waiting.id, self._clock.now() + how_long)
 
     def _settle(self, tenant: DistrictId, sent: Queued, state: str, reason: str | None) -> None:

@@ -139,7 +139,8 @@ class Outbox:
 
 
 _TAKE = sa.text("SELECT * FROM grade_delivery WHERE id = :id AND state = 'queued' FOR UPDATE")
-_MARK = sa.text("UPDATE grade_delivery SET attempted = true, attempts = attempts + 1 WHERE id = :id")
+_MARK = sa.text("UPDATE grade_delivery SET attempted = true WHERE id = :id")
+_COUNT = sa.text("UPDATE grade_delivery SET attempts = attempts + 1 WHERE id = :id")
 _SETTLE = sa.text(
     "UPDATE grade_delivery SET state = :state, reason = :reason, settled_at = :now"
     " WHERE id = :id AND state = 'queued' AND score_at = :score_at"
@@ -156,8 +157,13 @@ def take(connection: Connection, delivery_id: UUID, *, mark: bool) -> Queued | N
     return Queued(
         id=row.id, column_id=row.column_id, identity_id=IdentityId(row.identity_id), grant_id=GrantId(row.grant_id),
         epoch=row.epoch, score=row.score, completed=row.completed, score_at=row.score_at,
-        attempts=row.attempts + (1 if mark else 0),
+        attempts=row.attempts,
     )  # fmt: skip
+
+
+def count_attempt(connection: Connection, waiting: Queued) -> None:
+    """One more try that came to nothing: the next waits longer, and at last an administrator is told."""
+    connection.execute(_COUNT, {"id": waiting.id})
 
 
 def settle(connection: Connection, sent: Queued, state: str, reason: str | None, now: datetime) -> None:

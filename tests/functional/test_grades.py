@@ -1,0 +1,188 @@
+"""The grade goes back: the latest score, once in effect, whatever the LMS answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from lti_server_demo_lms.faults import Answer
+
+from lti_server.app import run_worker
+from lti_server.settings import Settings
+from tests.clock import FakeClock
+from tests.functional.street import Street, street
+
+
+@pytest.fixture
+def on(settings: Settings, database_url: str, clock: FakeClock, tmp_path: Path) -> Iterator[Street]:
+    with street(settings, database_url, clock, tmp_path / "lms") as found:
+        yield found
+
+
+@pytest.fixture
+def token(on: Street) -> str:
+    return on.token()
+
+
+def test_a_score_stands_in_the_gradebook_after_the_worker_ran(on: Street, token: str) -> None:
+    on.save(token)
+    run_worker(on.house, until_idle=True)
+    (score,) = on.standing()
+    assert score["scoreGiven"] == pytest.approx(on.grade_of(1), abs=0.01)
+    assert score["userId"] == on.pupils[0].id
+    assert score["activityProgress"] == "InProgress"
+    assert on.deliveries()[0].state == "delivered"
+
+
+def test_the_latest_of_many_scores_is_what_stands(on: Street, token: str, clock: FakeClock) -> None:
+    for activity in range(len(on.house.catalogue.get("message-in-bits").activities)):
+        on.save(token, activity)
+        on.deliver()
+        clock.pass_s(2)
+    assert on.deliver() == "delivered"
+    (score,) = on.standing()
+    assert (score["scoreGiven"], score["activityProgress"]) == (100, "Completed")
+
+
+def test_two_scores_in_one_second_take_two_seconds_and_none_is_refused(
+    on: Street, token: str, clock: FakeClock
+) -> None:
+    on.save(token, 0)
+    assert on.deliver() == "delivered"
+    on.save(token, 1)
+    assert on.deliver() == "queued"  # its second has not come yet
+    clock.pass_s(1.1)
+    assert on.deliver() == "delivered"
+    (score,) = on.standing()
+    assert score["scoreGiven"] == pytest.approx(on.grade_of(2), abs=0.01)
+
+
+def test_a_score_that_changes_nothing_is_not_sent_again(on: Street, token: str) -> None:
+    on.save(token)
+    on.deliver()
+    before = on.deliveries()[0].score_at
+    on.save(token, score=0.2, completed=False)
+    assert on.deliveries()[0].score_at == before
+    assert on.deliveries()[0].state == "delivered"
+
+
+def test_a_score_that_was_taken_before_a_crash_is_not_sent_twice(on: Street, token: str, clock: FakeClock) -> None:
+    on.save(token)
+    on.lms.faults.cut_after_score = 1
+    assert on.deliver() == "queued"
+    clock.pass_s(5)
+    assert on.deliver() == "delivered"  # the LMS answered 409, and its results hold this very score
+    assert len(on.standing()) == 1
+
+
+def test_a_newer_grade_in_the_lms_is_left_as_it_is(on: Street, token: str, clock: FakeClock) -> None:
+    on.save(token)
+    on.deliver()
+    clock.pass_s(5)
+    on.save(token, 1)
+    course = on.lms.config.world.districts[0].courses[0]
+    ((item, _),) = on.lms.store.line_items("north-valley", course.id)
+    regraded = {"userId": on.pupils[0].id, "scoreGiven": 7, "scoreMaximum": 100, "gradingProgress": "FullyGraded"}
+    clock.pass_s(20)
+    assert on.lms.store.take_score(item, on.pupils[0].id, regraded, clock.now())
+    assert on.deliver() == "stale"
+    assert on.standing()[0]["scoreGiven"] == 7
+
+
+def test_a_refused_token_is_renewed_once(on: Street, token: str) -> None:
+    on.save(token)
+    on.lms.faults.score = [Answer(401)]
+    assert on.deliver() == "delivered"
+
+
+def test_a_token_refused_twice_parks_the_score_with_a_reason(on: Street, token: str) -> None:
+    on.save(token)
+    on.lms.faults.score = [Answer(401), Answer(401)]
+    assert on.deliver() == "parked"
+    assert "credentials" in on.deliveries()[0].reason
+
+
+@pytest.mark.parametrize("status", [403, 422])
+def test_a_refusal_parks_the_score_with_words_for_an_administrator(on: Street, token: str, status: int) -> None:
+    on.save(token)
+    on.lms.faults.score = [Answer(status)]
+    assert on.deliver() == "parked"
+    reason = on.deliveries()[0].reason
+    assert "LMS" in reason
+    assert on.pupils[0].name not in reason
+    assert on.pupils[0].id not in reason
+
+
+def test_retry_after_is_honoured(on: Street, token: str, clock: FakeClock) -> None:
+    on.save(token)
+    on.lms.faults.score = [Answer(429, {"Retry-After": "90"})]
+    run_worker(on.house, until_idle=True)
+    assert on.deliveries()[0].state == "queued"
+    with on.house.database.tenant(on.district.id) as connection:
+        at = connection.execute(
+            sa.text("SELECT max(scheduled_at) FROM procrastinate_jobs WHERE task_name = 'grades.deliver'")
+        ).scalar_one()
+    assert (at - clock.now()).total_seconds() == pytest.approx(90, abs=1)
+    assert on.deliver() == "delivered"
+
+
+def test_an_lms_that_is_down_is_asked_again_ever_later_and_then_given_up(on: Street, token: str) -> None:
+    on.save(token)
+    on.lms.faults.token = [Answer(500)] * 41
+    for _ in range(40):
+        assert on.deliver() == "queued"
+    assert on.deliver() == "parked"
+
+
+def test_a_column_that_was_deleted_is_made_again(on: Street, token: str, clock: FakeClock) -> None:
+    on.save(token)
+    on.deliver()
+    course = on.lms.config.world.districts[0].courses[0]
+    ((item, _),) = on.lms.store.line_items("north-valley", course.id)
+    on.lms.store.drop_line_item(item)
+    clock.pass_s(5)
+    on.save(token, 1)
+    assert on.deliver() == "delivered"
+    assert on.columns() == 1
+
+
+def test_many_pupils_at_once_make_one_column(on: Street) -> None:
+    tokens = [on.token(pupil) for pupil in range(4)]
+    for token in tokens:
+        on.save(token)
+    jobs = [
+        threading.Thread(target=on.house.handlers()["grades.deliver"], args=(str(on.district.id), str(row.id)))
+        for row in on.deliveries()
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert on.columns() == 1
+    assert len(on.standing()) == 4
+
+
+def test_a_revoked_platform_gets_no_more_scores(on: Street, token: str) -> None:
+    on.save(token)
+    (registered,) = on.house.registrations.every(on.district.id)
+    on.house.registrations.remove(registered.id)
+    assert on.deliver() == "parked"
+    assert on.standing() == []
+
+
+def test_a_rollback_leaves_no_job(on: Street, token: str) -> None:
+    def fail() -> None:
+        with on.house.database.tenant(on.district.id) as connection:
+            on.house.queue.defer(connection, "grades.deliver", district_id="x", delivery_id="y")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with on.house.database.tenant(on.district.id) as connection:
+        waiting = connection.execute(
+            sa.text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'grades.deliver'")
+        ).scalar_one()
+    assert waiting == 0
