@@ -24,10 +24,11 @@ from lti_server.web.forms import exempt_from_csrf, init_csrf
 from lti_server.web.guards import init_guards
 from lti_server.web.headers import init_headers
 from lti_server.web.health import init_health
+from lti_server.web.limits import init_limits
+from lti_server.web.logs import init_access_log
 from lti_server.web.problems import init_problems
 
 COOKIE = "lti_lesson"
-SYNC_SECTION = "roster.sync_section"
 LARGEST_REQUEST = 1024 * 1024
 
 
@@ -52,6 +53,7 @@ def create_app(house: House) -> Flask:
         )
     Babel(app, locale_selector=languages.selector(settings.locales), default_locale=settings.locales[0])
     languages.register(app, settings.locales)
+    init_access_log(app)
     init_problems(app, settings.base_url)
     init_headers(app, https=settings.https)
     init_guards(app)
@@ -64,6 +66,7 @@ def create_app(house: House) -> Flask:
     api = init_api(app)
     api.register_blueprint(_progress(house))
     exempt_from_csrf(app, ("lti", "progress"))
+    init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, ("accounts", "home"))
     return app
 
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import requests
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server import mail
 from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.invitations import Invitations
 from lti_server.db import Database, Door, application_role, database_name, open_door
@@ -29,6 +29,7 @@ from lti_server.lti.member_source import LtiMembers
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.tokens import ServiceTokens
+from lti_server.mail import Mail, SendMail
 from lti_server.privacy import districts
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import KeyRing
@@ -48,11 +49,10 @@ from lti_server.providers.transport import HttpTransport, outbound_session
 from lti_server.roster import apply, store
 from lti_server.roster.service import SyncRoster
 from lti_server.settings import Settings
-from lti_server.tasks import Handler, Queue, Worker
+from lti_server.tasks import Handler, Queue, Sweep, Worker
 
-COOKIE = "lti_lesson"
 SYNC_SECTION = "roster.sync_section"
-LARGEST_REQUEST = 1024 * 1024
+SPENT = ("spent_nonce", "lesson_token", "session", "service_token", "invitation")
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,15 @@ class House:
     def service_tokens(self) -> ServiceTokens:
         return ServiceTokens(self.database, self.transport, self.tool_keys, self.clock)
 
+    @cached_property
+    def mail(self) -> Mail:
+        return Mail(self.ring, self.queue, self.clock)
+
+    def send_mail(self) -> SendMail:
+        """The sender of mail with its parts."""
+        settings = self.settings
+        return SendMail(self.database, self.ring, self.clock, smtp_url=settings.smtp_url, mail_from=settings.mail_from)
+
     def deliver_grade(self) -> DeliverGrade:
         """The sender of grades with its parts."""
         return DeliverGrade(
@@ -203,7 +212,11 @@ class House:
 
     def handlers(self) -> dict[str, Handler]:
         """What the worker runs, by task name."""
-        return {outbox.TASK: self.deliver_grade().__call__, SYNC_SECTION: self._sync_section}
+        return {
+            outbox.TASK: self.deliver_grade().__call__,
+            SYNC_SECTION: self._sync_section,
+            mail.TASK: self.send_mail().__call__,
+        }
 
     def _gradebook_allowed(self, connection: Connection, provider: str) -> bool:
         contract_id = in_force(connection, self.entered(connection).zone, self.clock.now())
@@ -214,14 +227,8 @@ class House:
         return str(lesson.title) if lesson is not None else lesson_id
 
     def sweep(self) -> None:
-        """Take away what is spent: nonces, tokens, sessions and the doors that they had."""
-        now = self.clock.now()
-        for district in districts.every(self.database, self.ring):
-            with self.database.tenant(district.id) as connection:
-                for table in ("spent_nonce", "lesson_token", "session", "service_token"):
-                    connection.execute(sa.text(f"DELETE FROM {table} WHERE expires_at < :now"), {"now": now})  # noqa: S608
-        with self.database.anyone() as connection:
-            connection.execute(sa.text("SELECT directory_sweep(:now)"), {"now": now})
+        """Take away what is spent, and try again what waits."""
+        Sweep(self.database, self.clock, SPENT, self.mail.resume)()
 
     def _key_source(self, url: str, timeout_s: float) -> Mapping[str, Any]:
         limits = OutboundLimits(total_s=timeout_s)

@@ -144,6 +144,8 @@ def _faults(values: Mapping[str, object]) -> list[str]:
         url = values[key]
         if url and not str(url).startswith("postgresql://"):
             faults.append(f"{PREFIX}{key.upper()} must begin with postgresql:// (PostgreSQL 15 or newer).")
+    if values["smtp_url"] and not str(values["smtp_url"]).startswith(("smtp://", "smtps://")):
+        faults.append(f"{PREFIX}SMTP_URL must begin with smtp:// (encrypted by STARTTLS) or smtps://.")
     faults += _base_url_faults(str(values["base_url"]))
     keys = values["secret_keys"]
     assert isinstance(keys, tuple)

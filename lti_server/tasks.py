@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import procrastinate
+import sqlalchemy as sa
 import structlog
 from procrastinate import exceptions as queue_errors
 from procrastinate.retry import RetryStrategy
 from sqlalchemy.engine import Connection
+
+from lti_server.db import Database
+from lti_server.ids import Clock, DistrictId
 
 Handler = Callable[..., None]
 
@@ -112,3 +116,41 @@ class Worker:
         @app.task(name="queue.sweep", queueing_lock="queue.sweep", retry=False)
         def sweep_spent(timestamp: int) -> None:
             sweep()
+
+
+class Sweep:
+    """Takes away what is spent: expired rows of the tables that it was given, and the doors that they had.
+
+    `resume` is called in each district's transaction, and once (None) where no district is entered.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        tables: Sequence[str],
+        resume: Callable[[Connection, DistrictId | None], None],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._expired = [_expired(table) for table in tables]
+        self._resume = resume
+
+    def __call__(self) -> None:
+        now = {"now": self._clock.now()}
+        with self._database.anyone() as connection:
+            for statement in self._expired:
+                connection.execute(statement, now)
+            connection.execute(sa.text("SELECT directory_sweep(:now)"), now)
+            self._resume(connection, None)
+            districts = connection.execute(sa.text("SELECT district_ids()")).scalars().all()
+        for district_id in map(DistrictId, districts):
+            with self._database.tenant(district_id) as connection:
+                for statement in self._expired:
+                    connection.execute(statement, now)
+                self._resume(connection, district_id)
+
+
+def _expired(table: str) -> sa.Delete:
+    expires_at: sa.ColumnClause[datetime] = sa.column("expires_at", sa.DateTime(timezone=True))
+    return sa.delete(sa.table(table, expires_at)).where(expires_at < sa.bindparam("now"))

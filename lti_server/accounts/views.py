@@ -36,6 +36,11 @@ def blueprint(invitations: Invitations, *, base_url: str) -> Blueprint:
         )  # fmt: skip
         return response
 
+    _account_pages(pages, invitations, cookie_path, https=https)
+    return pages
+
+
+def _account_pages(pages: Blueprint, invitations: Invitations, cookie_path: str, *, https: bool) -> None:
     @pages.get("/account")
     @public("shows who is signed in, to that one alone")
     def account() -> Response:
@@ -51,8 +56,6 @@ def blueprint(invitations: Invitations, *, base_url: str) -> Blueprint:
         response = make_response(redirect("/", 303))
         response.delete_cookie(COOKIE, path=cookie_path, secure=https, httponly=True, samesite="Lax")
         return response
-
-    return pages
 
 
 def role_name(role: StaffRole) -> str:

@@ -1,0 +1,45 @@
+"""How often one address may ask. Counted in Redis where REDIS_URL is set, else by each process for itself."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Sequence
+
+import structlog
+from flask import Flask, request
+from limits import parse
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from lti_server.errors import TooManyRequests
+
+# One address is a whole school: thirty classes may open the same page within a minute.
+PER_ADDRESS = "1200 per minute"
+
+
+def init_limits(app: Flask, key: bytes, redis_url: str | None, blueprints: Sequence[str]) -> None:
+    """Limit the pages of these blueprints by address; it is counted under a keyed hash, for a minute.
+
+    Launches, lessons and progress are not counted: a school's launches come from one address within a minute, and each
+    of these requests is held by a signature or a token of 256 bits, which no number of guesses finds.
+    """
+    limit = parse(app.config.get("LIMIT_PER_ADDRESS", PER_ADDRESS))
+    counts = FixedWindowRateLimiter(storage_from_string(redis_url or "memory://", wrap_exceptions=True))
+
+    def check() -> None:
+        caller = hmac.new(key, (request.remote_addr or "").encode(), hashlib.sha256).hexdigest()[:32]
+        try:
+            if counts.hit(limit, caller):
+                return
+            resets_at = counts.get_window_stats(limit, caller).reset_time
+        except StorageError:
+            structlog.get_logger("lti_server.web").warning("limits are not counted: REDIS_URL does not answer")
+            return
+        wait_s = max(1, round(resets_at - time.time()))
+        raise TooManyRequests("Wait a moment, then try again.", retry_after_s=wait_s)
+
+    for name in blueprints:
+        app.before_request_funcs.setdefault(name, []).append(check)
