@@ -34,6 +34,10 @@ class HandOff(Protocol):
     def renew(self, token: str) -> HandedOver: ...
 
 
+# A class of methods, each of which declares for itself who may call it.
+EACH_DECLARES = [public("each method declares its own")]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressParts:
     """What the endpoints need. `origins` gives the origins of lessons on other sites, as they stand now."""
@@ -49,6 +53,8 @@ def blueprint(parts: ProgressParts) -> ApiBlueprint:
     api = ApiBlueprint("progress", __name__, url_prefix="/api/v1", description="What a lesson may do with its token.")
 
     class ProgressView(MethodView):
+        decorators = EACH_DECLARES
+
         @api.arguments(AttemptSchema)
         @api.response(200, SavedSchema)
         @public("without a token nothing is kept (A-02); with one it is the credential")
@@ -70,7 +76,16 @@ def blueprint(parts: ProgressParts) -> ApiBlueprint:
             """Where the pupil stands in the lesson of the token."""
             return parts.progress.state(_token())
 
+    api.add_url_rule("/progress", "progress", ProgressView)
+    _token_views(api, parts)
+    api.after_request(_cors(parts.origins))
+    return api
+
+
+def _token_views(api: ApiBlueprint, parts: ProgressParts) -> None:
     class RenewView(MethodView):
+        decorators = EACH_DECLARES
+
         @api.response(200, TokenSchema)
         @bearer("progress:write")
         def post(self) -> dict[str, Any]:
@@ -79,6 +94,8 @@ def blueprint(parts: ProgressParts) -> ApiBlueprint:
             return {"token": handed.token, "expires_at": _utc(handed.token_expires_at)}
 
     class LaunchContextView(MethodView):
+        decorators = EACH_DECLARES
+
         @api.arguments(TicketSchema)
         @api.response(200, LaunchContextSchema)
         @public("the ticket is the credential, once and for a minute")
@@ -89,16 +106,8 @@ def blueprint(parts: ProgressParts) -> ApiBlueprint:
                 raise NotAuthenticated("This ticket was used or is too old. Open the lesson again from your course.")
             return _context(parts, handed)
 
-    api.add_url_rule("/progress", view_func=_marked(ProgressView.as_view("progress")))
-    api.add_url_rule("/token/renew", view_func=_marked(RenewView.as_view("renew")))
-    api.add_url_rule("/launch-context", view_func=_marked(LaunchContextView.as_view("launch_context")))
-    api.after_request(_cors(parts.origins))
-    return api
-
-
-def _marked(view: Any) -> Any:
-    """A class of methods, each of which declares for itself who may call it."""
-    return public("each method declares its own")(view)
+    api.add_url_rule("/token/renew", "renew", RenewView)
+    api.add_url_rule("/launch-context", "launch_context", LaunchContextView)
 
 
 def _context(parts: ProgressParts, handed: HandedOver) -> dict[str, Any]:

@@ -65,9 +65,9 @@ def init_api(app: Flask) -> Any:
     api = ProblemApi(app, spec_kwargs={"info": {"description": DESCRIPTION}})
     for endpoint, view in app.view_functions.items():
         if endpoint.startswith("api-docs") and not hasattr(view, DECLARED):
-            app.view_functions[endpoint] = public("describes the API")(
-                functools.update_wrapper(functools.partial(view), view)
-            )
+            described: Any = functools.partial(view)
+            functools.update_wrapper(described, view)
+            app.view_functions[endpoint] = public("describes the API")(described)
     return api
 
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
-from lti_server.app import build_house, create_app
-from lti_server.settings import Settings
+from lti_server.app import House, create_app
 from lti_server.web.guards import declared
 from tests.guards.repository import ROOT
 
 
-@pytest.fixture(scope="module")
-def app(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    settings = Settings(data_dir=Path(tmp_path_factory.mktemp("routes")), secret_keys=("k" * 40,))
-    house = build_house(settings, migrated)
-    yield create_app(house)
-    house.database.dispose()
+@pytest.fixture
+def app(house: House) -> Flask:
+    """On a database of its own: it makes keys there, and the one that all tests copy must have none."""
+    return create_app(house)
 
 
 def test_every_route_declares_who_may_call_it(app: Flask) -> None:
