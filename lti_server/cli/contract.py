@@ -58,12 +58,13 @@ def check(file: Path) -> dict[str, Any]:
 @answers
 def sign(slug: str, file: Path) -> dict[str, Any]:
     """Sign a contract file for a district; it is in force from its first day on."""
+    text = _text(file)
     house = open_house()
     signer = district_of(house, slug)
     with house.database.tenant(signer.id) as connection:
-        contract_id = contracts.sign(connection, signer.id, _text(file), signed_by=operator(), now=house.clock.now())
+        contract_id = contracts.sign(connection, signer.id, text, signed_by=operator(), now=house.clock.now())
         found = contracts.versions(connection, signer.zone, house.clock.now())[0]
-    note(house, signer, "contract sign", contract=str(contract_id), policy=found.policy_hash)
+        note(house, signer, "contract sign", on=connection, contract=str(contract_id), policy=found.policy_hash)
     return _answer(found)
 
 
@@ -76,6 +77,7 @@ def show(slug: str) -> dict[str, Any]:
     signer = district_of(house, slug)
     with house.database.tenant(signer.id) as connection:
         found = contracts.versions(connection, signer.zone, house.clock.now())
+        note(house, signer, "contract show", on=connection)
     if not found:
         raise NotFound("This district has signed no contract. Begin one with `lti-server contract new`.")
     current = next((one for one in found if one.state == "in_force"), found[0])

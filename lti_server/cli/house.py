@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 
+from sqlalchemy.engine import Connection
+
 from lti_server.app import House, build_house
 from lti_server.db import Door
 from lti_server.errors import ConfigurationError
@@ -68,8 +70,8 @@ def district_of(house: House, slug: str) -> District:
     return found
 
 
-def note(house: House, district: District, act: str, **payload: object) -> None:
-    """Log a use of the command line in the district's log."""
+def note(house: House, district: District, act: str, *, on: Connection | None = None, **payload: object) -> None:
+    """Log a use of the command line in the district's log: `on` the transaction of the use case, if it has one."""
     entry = log.entry(
         district.keys,
         at=house.clock.now(),
@@ -79,5 +81,8 @@ def note(house: House, district: District, act: str, **payload: object) -> None:
         purpose="operation",
         payload=payload,
     )
+    if on is not None:
+        log.record(on, entry)
+        return
     with house.database.tenant(district.id) as connection:
         log.record(connection, entry)

@@ -60,10 +60,11 @@ CREATE POLICY tenant ON district USING (id = current_district()) WITH CHECK (id 
 
 GRANT USAGE ON SCHEMA public TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-  district, contract, grants, person, person_field, identity, invitation, section, roster_run, membership, lesson,
+  district, grants, person, person_field, identity, invitation, section, roster_run, membership, lesson,
   registration, deployment, platform_keys, spent_nonce, service_token, tool_key, resource_link, session, lesson_token,
   progress_event, progress_summary, grade_column, grade_delivery, mail_message, instance_key TO {role};
-GRANT SELECT, INSERT ON log_entry TO {role};
+-- What was logged and what was signed is never changed; policies are compiled once on the strength of it.
+GRANT SELECT, INSERT ON log_entry, contract TO {role};
 GRANT INSERT ON directory TO {role};
 REVOKE ALL ON FUNCTION directory_find(text, bytea), directory_enter(text, bytea), directory_close(text, uuid),
   directory_sweep(timestamptz), district_ids() FROM PUBLIC;
