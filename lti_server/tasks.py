@@ -110,12 +110,20 @@ class Worker:
         async def rescue(timestamp: int) -> None:
             for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
                 structlog.get_logger("lti_server.tasks").warning("job of a dead worker", task=job.task_name, job=job.id)
-                await app.job_manager.retry_job(job)
+                await _run_again(app, job)
 
         @app.periodic(cron=SWEEP_EVERY)
         @app.task(name="queue.sweep", queueing_lock="queue.sweep", retry=False)
         def sweep_spent(timestamp: int) -> None:
             sweep()
+
+
+async def _run_again(app: procrastinate.App, job: procrastinate.jobs.Job) -> None:
+    """Put a job back into the queue; where another of its queueing lock waits already, that one does its work."""
+    try:
+        await app.job_manager.retry_job(job)
+    except (queue_errors.UniqueViolation, queue_errors.AlreadyEnqueued):
+        await app.job_manager.finish_job(job, status=procrastinate.jobs.Status.FAILED, delete_job=True)
 
 
 class Sweep:
