@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from lti_server import __version__
-from lti_server.errors import LtiServerError
+from lti_server.errors import InvalidInput, LtiServerError
 
 # Command to module; the module has a click command of the same name.
 COMMANDS = {
@@ -58,13 +58,15 @@ def commands() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command: exit 0 done, 1 refused or failed (a problem document with --json), 2 wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that exit hooks run
+    _end_with_exit_hooks()
     try:
         commands.main(given, prog_name="lti-server", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
         error.show()
+        if "--json" in given:
+            _tell(InvalidInput(error.format_message()), as_json=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -76,6 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _tell(_unexpected(error), as_json="--json" in given)
         sys.exit(1)
+
+
+def _end_with_exit_hooks() -> None:
+    """A signal ends the process as `exit` does, so that the last user of the bundled PostgreSQL stops it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` has it ignored
+        signal.signal(signal.SIGHUP, lambda *_: sys.exit(128 + signal.SIGHUP))
 
 
 def _unexpected(error: Exception) -> LtiServerError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import smtplib
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -16,12 +17,14 @@ import psycopg
 
 from lti_server.db import application_role, connect, database_name
 from lti_server.errors import ConfigurationError, LtiServerError
+from lti_server.mail import connected
 from lti_server.migrate import revisions
 from lti_server.postgres import database_urls
 from lti_server.providers.registry import PluginState, look_at_plugins
 from lti_server.settings import Settings
 
 MOST_SKEW_S = 5.0
+CONNECT_TIMEOUT_S = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,7 @@ def _checks() -> Iterator[Check]:
     yield _address(settings)
     yield from _database(settings)
     yield from _plugins(settings)
+    yield _mail(settings)
 
 
 def _secret_keys(settings: Settings) -> Check:
@@ -79,10 +83,10 @@ def _address(settings: Settings) -> Check:
     if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         return Check(name="address", ok=True, detail=f"browsers use {settings.base_url}")
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    with socket.socket() as probe:
-        probe.settimeout(2)
-        if probe.connect_ex(("127.0.0.1", port)) != 0:
-            return Check(name="address", ok=True, detail=f"port {port} is free")
+    try:
+        socket.create_connection((parts.hostname, port), timeout=2).close()
+    except OSError:
+        return Check(name="address", ok=True, detail=f"port {port} is free")
     if _is_ours(settings.base_url):
         return Check(name="address", ok=True, detail=f"port {port} is answered by this program")
     return Check(
@@ -104,6 +108,7 @@ def _is_ours(base_url: str) -> bool:
 def _database(settings: Settings) -> Iterator[Check]:
     try:
         url, _ = database_urls(settings)
+        connect(url, connect_timeout=CONNECT_TIMEOUT_S).close()
         role = application_role(database_name(url))
         found, wanted = revisions(url)
     except LtiServerError as error:
@@ -124,7 +129,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         return
     yield Check(name="schema", ok=True, detail=f"at revision {found}")
     try:
-        with connect(url, role=role, connect_timeout=5) as connection:
+        with connect(url, role=role, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             yield from (check(connection) for check in _DATABASE_CHECKS)
     except psycopg.Error:
         yield Check(
@@ -202,3 +207,19 @@ def _plugins(settings: Settings) -> Iterator[Check]:
     for plugin in look_at_plugins(settings.providers).all():
         if plugin.state is PluginState.QUARANTINED:
             yield Check(name=f"plugin {plugin.name}", ok=False, detail=plugin.reason)
+
+
+def _mail(settings: Settings) -> Check:
+    """Signs in at the mail server, and sends nothing."""
+    if settings.smtp_url is None:
+        return Check(name="mail", ok=True, detail="LTI_SERVER_SMTP_URL is not set; mail waits in its queue")
+    try:
+        connected(settings.smtp_url).quit()
+    except ConfigurationError as error:
+        return Check(name="mail", ok=False, detail=error.detail)
+    except (smtplib.SMTPException, OSError) as error:
+        detail = (
+            f"the server of LTI_SERVER_SMTP_URL does not take mail ({type(error).__name__}). Check host, port, user."
+        )
+        return Check(name="mail", ok=False, detail=detail)
+    return Check(name="mail", ok=True, detail="the mail server answers")
