@@ -49,7 +49,7 @@ class Seals(Protocol):
 
 class Queue(Protocol):
     def defer(
-        self, connection: Connection, task: str, *, queueing_lock: str | None = None, **arguments: str | int
+        self, connection: Connection, task: str, *, queueing_lock: str | None, district_id: str, message_id: str
     ) -> bool: ...
 
 
