@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 
+import click
 from sqlalchemy.engine import Connection
 
 from lti_server.app import House, build_house
@@ -29,7 +30,11 @@ def open_house() -> House:
     settings = (
         settings.with_made_secret_key() if settings.database_url is None else settings.with_secret_keys_from_disk()
     )
-    return house_on(settings, prepared(settings))
+    house = house_on(settings, prepared(settings))
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(house.database.dispose)
+    return house
 
 
 def prepared(settings: Settings) -> str:
