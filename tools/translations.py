@@ -10,6 +10,7 @@ import ast
 import io
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -32,6 +33,7 @@ msgstr ""
 "Plural-Forms: {plurals}\\n"
 
 """
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 TECHNICAL = frozenset({"ConfigurationError"})
 
 
@@ -169,6 +171,7 @@ def _as_po(catalog: Catalog) -> bytes:
 
 def _as_mo(catalog: Catalog) -> bytes:
     stable = read_po(io.BytesIO(_as_po(catalog)), locale=catalog.locale)
+    stable.creation_date = stable.revision_date = LONG_AGO  # else each run makes another file
     buffer = io.BytesIO()
     write_mo(buffer, stable)
     return buffer.getvalue()
