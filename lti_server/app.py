@@ -57,7 +57,7 @@ def create_app(house: House) -> Flask:
     init_problems(app, settings.base_url)
     init_headers(app, https=settings.https)
     init_guards(app)
-    init_csrf(app, house.ring.signing_keys("csrf")[0])
+    init_csrf(app, house.ring.signing_keys("csrf")[0], settings.base_url)
     init_health(app, house.database, settings.metrics_token)
     app.register_blueprint(home.blueprint(house.catalogue))
     app.register_blueprint(account_views.blueprint(house.invitations, base_url=settings.base_url))

@@ -10,9 +10,10 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from lti_server.errors import NotAllowed
+from lti_server.web.problems import answer
 
 
-def init_csrf(app: Flask, key: bytes) -> None:
+def init_csrf(app: Flask, key: bytes, base_url: str) -> None:
     """Ask every form for its token; the key is one of SECRET_KEYS' own, so that all workers agree."""
     app.config.update(
         SECRET_KEY=key,
@@ -26,7 +27,10 @@ def init_csrf(app: Flask, key: bytes) -> None:
 
     @app.errorhandler(CSRFError)
     def refused(_: CSRFError) -> Response:
-        raise NotAllowed("This form is too old or came from another site. Open the page again and send it once more.")
+        refusal = NotAllowed(
+            "This form is too old or came from another site. Open the page again and send it once more."
+        )
+        return answer(refusal, base_url)
 
 
 def exempt_from_csrf(app: Flask, blueprints: Sequence[str]) -> None:
