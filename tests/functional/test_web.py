@@ -48,7 +48,8 @@ def _quiet() -> Iterator[None]:
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404), ("GET", "/api/v1/nowhere", 404), ("DELETE", "/", 405),
-        ("GET", "/problems/nosuch", 404), ("POST", "/api/v1/progress", 422), ("GET", "/api/v1/progress", 401), ("GET", "/broken", 500),
+        ("GET", "/problems/nosuch", 404), ("POST", "/api/v1/progress", 422), ("GET", "/api/v1/progress", 401),
+        ("GET", "/broken", 500),
     ],
 )  # fmt: skip
 def test_every_refusal_is_a_problem_document_of_its_status(app: Flask, method: str, path: str, status: int) -> None:
