@@ -8,6 +8,12 @@ from collections.abc import Generator
 import pytest
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in Chromium come last, in whatever order they are: Playwright keeps an event loop in the main thread."""
+    items.sort(key=lambda item: "/browser/" in item.path.as_posix())
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip into a failure that names its reason; an expected failure stays what it is."""

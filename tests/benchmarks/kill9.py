@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -119,40 +119,19 @@ def run(directory: Path, url: str, chance: random.Random, seed: int) -> None:
         database_url=url, data_dir=directory, secret_keys=(SECRET,), base_url=f"http://{tool_host}",
         insecure_hosts=frozenset({lms_host}),
     )  # fmt: skip
-    lms = create_lms(
-        DemoLmsConfig(
-            base_url=f"http://{lms_host}", tool_url=settings.base_url, data_dir=directory / "lms", world=sample_world()
-        )
+    config = DemoLmsConfig(
+        base_url=f"http://{lms_host}", tool_url=settings.base_url, data_dir=directory / "lms", world=sample_world()
     )
+    lms = create_lms(config)
     parts = lms.extensions["demo_lms"]
-    taken: list[tuple[str, float]] = []
-    honest = parts.store.take_score
-
-    def counted(item: int, person: str, body: dict[str, Any], at: Any) -> bool:
-        found = bool(honest(item, person, body, at))
-        if found:
-            taken.append((person, float(body["scoreGiven"])))
-        return found
-
-    parts.store.take_score = counted
-    house = build_house(settings, url)
-    district = world.district(house)
-    told = registration(lms, SLUG)
-    names = ("issuer", "client_id", "auth_login_url", "auth_token_url", "jwks_url")
-    house.registrations.add(
-        district.id,
-        Platform(
-            **{name: told[name] for name in names}, token_audience=None, shared_id=True,
-            deployment_ids=(told["deployment_id"],),
-        ),
-    )  # fmt: skip
-    environment = {
-        **os.environ, "LTI_SERVER_DATABASE_URL": url, "LTI_SERVER_SECRET_KEYS": SECRET,
-        "LTI_SERVER_BASE_URL": settings.base_url, "LTI_SERVER_INSECURE_HOSTS": lms_host,
-        "LTI_SERVER_DATA_DIR": str(directory), "LTI_SERVER_LOG_LEVEL": "CRITICAL",
-    }  # fmt: skip
+    taken = counted(parts.store)
     with running(lms, lms_socket):
-        street = Street(house, district, parts, f"http://{lms_host}", settings.base_url)
+        street = joined(settings, parts, registration(lms, SLUG), config.base_url)
+        environment = {
+            **os.environ, "LTI_SERVER_DATABASE_URL": url, "LTI_SERVER_SECRET_KEYS": SECRET,
+            "LTI_SERVER_BASE_URL": settings.base_url, "LTI_SERVER_INSECURE_HOSTS": lms_host,
+            "LTI_SERVER_DATA_DIR": str(directory), "LTI_SERVER_LOG_LEVEL": "CRITICAL",
+        }  # fmt: skip
         server = Program(["serve", "--bind", tool_host, "--workers", "1"], environment)
         worker = Program(["worker", "--concurrency", "2"], environment)
         try:
@@ -163,7 +142,38 @@ def run(directory: Path, url: str, chance: random.Random, seed: int) -> None:
         finally:
             worker.stop()
             server.stop()
-            house.database.dispose()
+            street.house.database.dispose()
+
+
+def counted(store: Any) -> list[tuple[str, float]]:
+    """Every score that the LMS takes from here on, in order."""
+    taken: list[tuple[str, float]] = []
+    honest = store.take_score
+
+    def take(item: int, person: str, body: dict[str, Any], at: Any) -> bool:
+        found = bool(honest(item, person, body, at))
+        if found:
+            taken.append((person, float(body["scoreGiven"])))
+        return found
+
+    store.take_score = take
+    return taken
+
+
+def joined(settings: Settings, parts: Any, told: Mapping[str, str], lms_url: str) -> Street:
+    """A district under contract, whose LMS is the demo LMS."""
+    assert settings.database_url is not None
+    house = build_house(settings, settings.database_url)
+    district = world.district(house)
+    names = ("issuer", "client_id", "auth_login_url", "auth_token_url", "jwks_url")
+    house.registrations.add(
+        district.id,
+        Platform(
+            **{name: told[name] for name in names}, token_audience=None, shared_id=True,
+            deployment_ids=(told["deployment_id"],),
+        ),
+    )  # fmt: skip
+    return Street(house, district, parts, lms_url, settings.base_url)
 
 
 def play(street: Street, server: Program, worker: Program, chance: random.Random) -> None:
