@@ -41,8 +41,11 @@ def add(name: str, slug: str, timezone: str, country: str, locale: str) -> dict[
 def list_() -> dict[str, Any]:
     """List the districts."""
     house = open_house()
+    found = districts.every(house.database, house.ring)
+    for one in found:
+        note(house, one, "district list")
     rows = [
         {"id": str(one.id), "slug": one.slug, "name": one.name, "timezone": one.timezone, "country": one.country}
-        for one in districts.every(house.database, house.ring)
+        for one in found
     ]
     return {"districts": rows}

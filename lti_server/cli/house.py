@@ -70,9 +70,8 @@ def operator() -> str:
 
 
 def district_of(house: House, slug: str) -> District:
-    """The district of a slug; that the operator entered it is logged (design 6.2)."""
-    found = districts.by_slug(house.database, house.ring, slug, house.doors.of(Door.DISTRICT, slug))
-    return found
+    """The district of a slug. The command that asks says with `note` what it did there (design 6.2)."""
+    return districts.by_slug(house.database, house.ring, slug, house.doors.of(Door.DISTRICT, slug))
 
 
 def note(house: House, district: District, act: str, *, on: Connection | None = None, **payload: object) -> None:

@@ -69,6 +69,8 @@ def list_(slug: str | None) -> dict[str, Any]:
     """List the platforms."""
     house = open_house()
     owners = [district_of(house, slug)] if slug else districts.every(house.database, house.ring)
+    for owner in owners:
+        note(house, owner, "platform list")
     return {"platforms": [_row(one, owner.slug) for owner in owners for one in house.registrations.every(owner.id)]}
 
 

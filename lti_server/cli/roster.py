@@ -46,6 +46,7 @@ def runs(slug: str) -> dict[str, Any]:
     house = open_house()
     district = district_of(house, slug)
     with house.database.tenant(district.id) as connection:
+        note(house, district, "roster runs", on=connection)
         return {"runs": store.runs(connection)}
 
 
@@ -62,6 +63,7 @@ def show(run_id: str) -> dict[str, Any]:
     with house.database.anyone() as connection:
         if enter_by(connection, Door.RUN, house.doors.of(Door.RUN, str(wanted))) is None:
             raise NotFound("There is no such run. `lti-server roster runs` lists them.")
+        note(house, house.entered(connection), "roster show", on=connection, run=str(wanted))
         found = store.run(connection, wanted)
     if found is None:
         raise NotFound("There is no such run. `lti-server roster runs` lists them.")

@@ -31,6 +31,7 @@ def list_(slug: str) -> dict[str, Any]:
     house = open_house()
     owner = district_of(house, slug)
     with house.database.tenant(owner.id) as connection:
+        note(house, owner, "section list", on=connection)
         return {"sections": store.sections(connection)}
 
 
