@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shlex
+import socket
 import time
 import warnings
 from collections.abc import Iterator
@@ -157,12 +158,13 @@ def _socket_dir(data: Path, runtime: Path, choose: Any) -> Any:
 def _settle(directory: Path) -> None:
     """Make `postmaster.pid` say what is so: the wheel believes any live pid in it, and fails on a cluster that starts.
 
-    A pid that is another program's now, or a zombie's, is a leftover of a kill; its file is removed.
+    A pid that is another program's now, or a zombie's, is a leftover of a kill; its file is removed, unless a server
+    answers on the socket that it names.
     """
     file, until = directory / "postmaster.pid", time.monotonic() + START_S
     while file.exists() and time.monotonic() < until:
         lines = file.read_text(encoding="utf-8").splitlines()
-        if not lines or not _is_postmaster(lines[0], directory):
+        if not lines or not (_is_postmaster(lines[0], directory) or _listens(lines)):
             file.unlink(missing_ok=True)
         elif len(lines) >= 8 and lines[7].strip() == "ready":
             return
@@ -175,6 +177,13 @@ def _is_postmaster(pid: str, directory: Path) -> bool:
         return str(directory) in psutil.Process(int(pid)).cmdline()
     except (psutil.Error, ValueError):
         return False
+
+
+def _listens(lines: list[str]) -> bool:
+    if len(lines) < 5:
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(f"{lines[4].strip()}/.s.PGSQL.{lines[3].strip()}") == 0
 
 
 def _address(server: _Server, database: str) -> str:

@@ -82,6 +82,8 @@ def database_url(template: tuple[str, str], server_url: str) -> Iterator[str]:
                 sql.Identifier(f"{mine}_lti_server_app"), sql.Identifier(f"{name}_lti_server_app")
             )
         )
+        # A login that is no superuser may become only what it was given (PostgreSQL 16 and newer).
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(f"{mine}_lti_server_app")))
     yield _at(server_url, mine)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(mine)))
