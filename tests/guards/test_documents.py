@@ -57,6 +57,14 @@ def test_every_dependency_has_its_reason_and_no_other_has_one() -> None:
     assert set(re.findall(r"^\| ([a-z0-9-]+) \|", _page("adr/0001-dependencies"), re.MULTILINE)) == names | shared
 
 
+def test_the_server_imports_each_of_its_dependencies() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    names = {re.split(r"[\[<>=~! ]", one)[0].lower() for one in project["project"]["dependencies"]}
+    wanted = {"yaml" if name == "pyyaml" else name.replace("-", "_") for name in names}
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources("lti_server"))
+    assert {name for name in wanted if not re.search(rf"^\s*(?:from|import) {name}\b", code, re.MULTILINE)} == set()
+
+
 def test_every_folder_has_its_line_and_no_other_has_one() -> None:
     tops = ("lti_server", "plugins", "tests", "docs", "requirements", "tools")
     folders = {parent for path in tracked() for parent in path.relative_to(ROOT).parents}
