@@ -60,7 +60,7 @@ def create_app(house: House) -> Flask:
     init_csrf(app, house.ring.signing_keys("csrf")[0], settings.base_url)
     init_health(app, house.database, settings.metrics_token)
     app.register_blueprint(home.blueprint(house.catalogue))
-    app.register_blueprint(account_views.blueprint(house.invitations, base_url=settings.base_url))
+    app.register_blueprint(account_views.blueprint(house.invitations, house.district_name, base_url=settings.base_url))
     app.register_blueprint(_lti(house))
     app.register_blueprint(_lessons(house))
     api = init_api(app)

@@ -158,6 +158,11 @@ class House:
             clock=self.clock,
         )
 
+    def district_name(self, district_id: DistrictId) -> str:
+        """What a signed-in person's district is called."""
+        with self.database.tenant(district_id) as connection:
+            return self.entered(connection).name
+
     def entered(self, connection: Connection) -> District:
         """The district that a transaction has entered."""
         return districts.current(connection, self.ring)

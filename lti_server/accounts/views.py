@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request
+from collections.abc import Callable
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from lti_server.accounts.invitations import Invitations
 from lti_server.accounts.permissions import StaffRole
+from lti_server.ids import DistrictId
 from lti_server.web.guards import public
 
 COOKIE = "lti_staff"
 
 
-def blueprint(invitations: Invitations, *, base_url: str) -> Blueprint:
+def blueprint(invitations: Invitations, district_name: Callable[[DistrictId], str], *, base_url: str) -> Blueprint:
     """`/signin/invitation/<token>`, `/account` and `/signout`."""
     pages = Blueprint("accounts", __name__, template_folder="templates")
     https = base_url.startswith("https://")
@@ -29,31 +32,32 @@ def blueprint(invitations: Invitations, *, base_url: str) -> Blueprint:
     @public("the token is the credential")
     def accept(token: str) -> Response:
         signed_in = invitations.accept(token)
-        response = make_response(redirect("/account", 303))
+        response = make_response(redirect(url_for("accounts.account"), 303))
         response.set_cookie(
             COOKIE, signed_in.cookie, path=cookie_path, secure=https, httponly=True, samesite="Lax",
             max_age=12 * 3600,
         )  # fmt: skip
         return response
 
-    _account_pages(pages, invitations, cookie_path, https=https)
-    return pages
-
-
-def _account_pages(pages: Blueprint, invitations: Invitations, cookie_path: str, *, https: bool) -> None:
     @pages.get("/account")
     @public("shows who is signed in, to that one alone")
     def account() -> Response:
         found = invitations.session(request.cookies.get(COOKIE, ""))
         if found is None:
-            return make_response(redirect("/", 303))
-        return make_response(render_template("accounts/account.html", role=role_name(found.role)))
+            return make_response(redirect(url_for("home.index"), 303))
+        district = district_name(found.district_id) if found.district_id else ""
+        return make_response(render_template("accounts/account.html", role=role_name(found.role), district=district))
 
+    _sign_out(pages, invitations, cookie_path, https=https)
+    return pages
+
+
+def _sign_out(pages: Blueprint, invitations: Invitations, cookie_path: str, *, https: bool) -> None:
     @pages.post("/signout")
     @public("ends the session of its own cookie")
     def sign_out() -> Response:
         invitations.end(request.cookies.get(COOKIE, ""))
-        response = make_response(redirect("/", 303))
+        response = make_response(redirect(url_for("home.index"), 303))
         response.delete_cookie(COOKIE, path=cookie_path, secure=https, httponly=True, samesite="Lax")
         return response
 

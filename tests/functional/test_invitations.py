@@ -40,8 +40,10 @@ def test_each_role_comes_in_and_is_told_who_it_is(
 ) -> None:
     path = _invited(house, None if role is StaffRole.OPERATOR else district, role)
     assert _enters(client, path) == 303
+    assert "/account" in client.get("/").text
     page = client.get("/account")
     assert page.status_code == 200
+    assert (district.name in page.text) is (role is not StaffRole.OPERATOR)
     assert role.value.replace("_", " ").replace(" admin", " administrator") in page.text
 
 
