@@ -88,13 +88,19 @@ def test_the_worker_ends_when_it_is_told_to_and_when_nothing_is_left(data_dir: P
         with _running(data_dir, "worker", "--until-idle") as (idle, _):
             assert idle.wait(timeout=60) == 0
         with _running(data_dir, "worker") as (worker, _), psycopg.connect(url, autocommit=True) as connection:
-            until(lambda: _workers(connection) == 1, within_s=60, what="the worker's first heartbeat")
+            until(lambda: _listens(connection), within_s=60, what="the worker's wait for jobs")
             worker.terminate()
             assert worker.wait(timeout=40) == 0
             assert _workers(connection) == 0
         assert _cluster_runs(data_dir), "somebody else still uses it"
     finally:
         cluster.release()
+
+
+def _listens(connection: psycopg.Connection) -> bool:
+    """By then the worker takes the signal itself, and ends its jobs first."""
+    found = connection.execute("SELECT 1 FROM pg_stat_activity WHERE query ILIKE 'listen %' LIMIT 1").fetchone()
+    return found is not None
 
 
 def _workers(connection: psycopg.Connection) -> int:
