@@ -54,9 +54,11 @@ def test_the_sample_exchanges_its_ticket_saves_and_resumes(page: Page, hosted: H
     page.goto(hosted.launched("ticket-1"))
     expect(page.locator("#saving")).to_have_text("Your work is saved.")
     assert page.url == hosted.page_url
-    page.get_by_role("button", name="3").click()
+    with page.expect_response("**/progress"):
+        page.get_by_role("button", name="3").click()
     expect(page.locator("#verdict")).to_have_text("Not yet.")
-    page.get_by_role("button", name="5").click()
+    with page.expect_response("**/progress"):
+        page.get_by_role("button", name="5").click()
     expect(page.locator("#verdict")).to_have_text("Right: 4 and 1.")
     expect(page.locator("#saving")).to_have_text("Saved.")
     assert [(one["score"], one["completed"]) for one in hosted.api.attempts] == [(0, False), (1, True)]
