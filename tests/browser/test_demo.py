@@ -45,7 +45,7 @@ def demo(tmp_path: Path) -> Iterator[str]:
         if "Ctrl+C" in line:
             break
     yield f"http://127.0.0.1:{port + 1}"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     process.wait(60)
     process.stdout.close()
 
