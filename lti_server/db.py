@@ -111,6 +111,24 @@ class Database:
         with self.engine.begin() as connection:
             yield connection
 
+    def once(self, statement: Statement, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """One statement that is a transaction by itself, with no tenant: its first row, or None.
+
+        For statements that enter their tenant themselves: it saves BEGIN and COMMIT their way to the server.
+        """
+        borrowed = self.engine.raw_connection()
+        try:
+            raw = borrowed.driver_connection
+            assert isinstance(raw, psycopg.Connection)
+            raw.autocommit = True
+            try:
+                return statement.run_on(raw, values).fetchone()
+            finally:
+                if not raw.closed:
+                    raw.autocommit = False
+        finally:
+            borrowed.close()
+
     def dispose(self) -> None:
         self.engine.dispose()
 
@@ -176,6 +194,10 @@ class Statement:
     def _run(self, connection: Connection, values: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
         raw = connection.connection.driver_connection
         assert isinstance(raw, psycopg.Connection)
+        return self.run_on(raw, values)
+
+    def run_on(self, raw: psycopg.Connection[Any], values: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Run it on a connection of psycopg's own."""
         return raw.execute(self._text, values)
 
 

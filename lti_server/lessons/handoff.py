@@ -51,24 +51,11 @@ _SESSION = """
 _STANDS = """
   s.ended_at IS NULL AND s.expires_at > :now AND g.state = 'active' AND g.epoch = s.grant_epoch
 """
-# The ticket is spent by the one UPDATE that finds it unspent; the token and its doors come with it.
-_SPEND_TICKET = """
-WITH spent AS (
-  UPDATE session s SET ticket_used_at = :now, cookie_hash = :cookie FROM grants g
-  WHERE s.id = :id AND g.id = s.grant_id AND s.ticket_used_at IS NULL AND s.ticket_expires_at > :now
-    AND s.lesson_id = coalesce(CAST(:lesson AS text), s.lesson_id) AND
-"""
-_ISSUE_WITH_TICKET = """),
-token AS (
-  INSERT INTO lesson_token (token_hash, district_id, session_id, expires_at)
-  SELECT :token, district_id, id, least(expires_at, :token_until) FROM spent),
-doors AS (
-  INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)
-  SELECT 'token', CAST(:token AS bytea), district_id, id, least(expires_at, :token_until) FROM spent
-  UNION ALL SELECT 'session', CAST(:cookie AS bytea), district_id, id, expires_at FROM spent)
-SELECT * FROM spent
-"""
-_EXCHANGE = Statement(_SPEND_TICKET + _STANDS + "RETURNING" + _SESSION + _ISSUE_WITH_TICKET)
+# The ticket is spent, and the token issued, by one function of the database (0001_launch.sql): one way to the server.
+_EXCHANGE = Statement(
+    "SELECT s.* FROM directory_enter('ticket', :ticket) AS found,"
+    " LATERAL spend_ticket(found.target_id, :now, :lesson, :cookie, :token, :token_until) AS s"
+)
 _READ = Statement(
     "SELECT" + _SESSION + "FROM session s JOIN grants g ON g.id = s.grant_id WHERE s.id = :id AND" + _STANDS
 )
@@ -96,15 +83,11 @@ class HandOff:
     def exchange(self, ticket: str, lesson_id: str | None = None) -> HandedOver | None:
         """The session of a ticket, or None where it was used, is too old, of another lesson, or its grant has ended."""
         cookie, token, now = new_token(), new_token(), self._clock.now()
-        with self._database.anyone() as connection:
-            found = enter_by(connection, Door.TICKET, token_hash(ticket))
-            if found is None:
-                return None
-            values = {
-                "id": found.target_id, "now": now, "lesson": lesson_id, "cookie": token_hash(cookie),
-                "token": token_hash(token), "token_until": now + TOKEN_LIFE,
-            }  # fmt: skip
-            row = _EXCHANGE.one(connection, values)
+        values = {
+            "ticket": token_hash(ticket), "now": now, "lesson": lesson_id, "cookie": token_hash(cookie),
+            "token": token_hash(token), "token_until": now + TOKEN_LIFE,
+        }  # fmt: skip
+        row = self._database.once(_EXCHANGE, values)
         if row is None:
             return None
         session = _session(row)

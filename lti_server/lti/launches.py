@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from lti_server.accounts import store as people
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kept, Kind, Known, Subject
-from lti_server.db import Database, Door, enter_by
+from lti_server.db import Database, Door
 from lti_server.errors import LaunchRejected
 from lti_server.ids import Clock, ContractId, DistrictId, MembershipId, SectionId, SessionId, new_id
 from lti_server.lti import signature, store
@@ -179,8 +179,7 @@ class OpenLaunch:
         if state.deployment_id is not None and state.deployment_id != named:
             raise LaunchRejected("other-deployment", "The launch names another installation than it began with.")
         key = self._doors.of(Door.DEPLOYMENT, state.issuer, state.client_id, named)
-        found = enter_by(connection, Door.DEPLOYMENT, key)
-        standing = store.standing(connection, self._ring, found.target_id, now) if found else None
+        standing = store.standing(connection, self._ring, key, now)
         if standing is None:
             raise LaunchRejected(
                 "unknown-deployment",

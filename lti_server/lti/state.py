@@ -22,12 +22,13 @@ COOKIE_PREFIX = "lti_login_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginState:
-    """What a login began with. `deployment_id` only where the platform named one."""
+    """What a login began with. `deployment_id` only where the platform named one; the cookie is spent with it."""
 
     issuer: str
     client_id: str
     deployment_id: str | None
     nonce: str
+    cookie_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,21 +81,18 @@ class StateSigner:
         now = int(self._clock.now().timestamp())
         if content["t"] < now - LONGEST_LOGIN_S:
             raise LaunchRejected("state-expired", "Opening the lesson took too long. " + AGAIN)
-        browser = cookies.get(COOKIE_PREFIX + content["k"], "")
+        cookie_name = COOKIE_PREFIX + content["k"]
+        browser = cookies.get(cookie_name, "")
         if not hmac.compare_digest(_digest(browser), content["b"]):
             raise LaunchRejected(
                 "other-browser",
                 "This launch began in another browser, or the browser does not keep cookies inside the LMS. "
                 "Open the lesson again from your course, in a new window if it stays so.",
             )
-        return LoginState(issuer=content["i"], client_id=content["c"], deployment_id=content["d"], nonce=content["n"])
-
-    def cookie_name(self, text: str) -> str | None:
-        """The cookie that is spent with this state."""
-        try:
-            return COOKIE_PREFIX + str(self._content(text)["k"])
-        except LaunchRejected:
-            return None
+        return LoginState(
+            issuer=content["i"], client_id=content["c"], deployment_id=content["d"], nonce=content["n"],
+            cookie_name=cookie_name,
+        )  # fmt: skip
 
     def _content(self, text: str) -> dict[str, Any]:
         if len(text) > LONGEST_STATE:

@@ -1,4 +1,4 @@
-"""What a launch reads and writes. A repeated launch takes three statements besides BEGIN, tenant and COMMIT."""
+"""What a launch reads and writes. A repeated launch takes three statements besides BEGIN and COMMIT."""
 
 from __future__ import annotations
 
@@ -31,23 +31,9 @@ from lti_server.lti.platform_keys import KeySet
 from lti_server.privacy import log
 from lti_server.privacy.crypto import DistrictKeys, KeyRing, opened
 
+# Entering the tenant and reading what stands in it is one way to the server (0001_launch.sql).
 _STANDING = Statement(
-    """
-SELECT r.id AS registration_id, r.issuer, r.client_id, r.jwks_url, d.id AS deployment_row_id,
-  g.id AS grant_id, g.state, g.epoch, k.version, k.jwks::text AS jwks, k.fetched_at,
-  s.id AS district_id, s.data_key, s.pepper, s.locale, c.id AS contract_id, c.valid_to,
-  (CAST(:now AS timestamptz) AT TIME ZONE s.timezone)::date AS today
-FROM deployment d
-JOIN registration r ON r.id = d.registration_id AND r.removed_at IS NULL
-JOIN grants g ON g.id = r.grant_id
-JOIN district s ON s.id = d.district_id
-JOIN platform_keys k ON k.registration_id = r.id
-LEFT JOIN LATERAL (
-  SELECT id, valid_to FROM contract
-  WHERE valid_from <= (CAST(:now AS timestamptz) AT TIME ZONE s.timezone)::date
-  ORDER BY version DESC LIMIT 1) c ON true
-WHERE d.id = :deployment
-"""
+    "SELECT s.* FROM directory_enter('deployment', :door) AS found, LATERAL launch_standing(found.target_id, :now) AS s"
 )
 
 # The nonce is spent by the one INSERT that finds it absent; the same statement reads what stands already.
@@ -128,9 +114,9 @@ class Arrival:
     link: Link | None
 
 
-def standing(connection: Connection, ring: KeyRing, deployment: UUID, now: datetime) -> Standing | None:
-    """What the deployment stands on, or None once its platform is removed."""
-    row = _STANDING.one(connection, {"deployment": deployment, "now": now})
+def standing(connection: Connection, ring: KeyRing, door: bytes, now: datetime) -> Standing | None:
+    """Enter the tenant of a deployment by its key, and read what it stands on; None for a key that opens nothing."""
+    row = _STANDING.one(connection, {"door": door, "now": now})
     if row is None:
         return None
     (

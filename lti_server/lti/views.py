@@ -93,17 +93,14 @@ def _launch(parts: LtiParts, form: Mapping[str, str], cookies: Mapping[str, str]
     """Take the platform's answer: an id_token, or an OpenID error (OpenID Connect Core 3.1.2.6)."""
     if form.get("error"):
         raise LaunchRejected("platform-error", f"The LMS refused to sign you in for this lesson. {AGAIN}")
-    text = form.get("state", "")
-    state = parts.states.read(text, _login_cookies(cookies))
+    state = parts.states.read(form.get("state", ""), _login_cookies(cookies))
     id_token = form.get("id_token", "")
     if not id_token:
         raise LaunchRejected("not-a-jwt", "What the LMS sent is not a launch (no id_token).")
     opened = parts.open_launch(id_token, state)
     response = redirect(lesson_address(parts.base_url, opened), 303)
     assert isinstance(response, Response)
-    name = parts.states.cookie_name(text)
-    if name is not None:
-        _unbind(response, parts, name)
+    _unbind(response, parts, state.cookie_name)
     return response
 
 

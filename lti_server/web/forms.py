@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from lti_server.errors import NotAllowed
 from lti_server.web.problems import answer
+
+# Nothing under these is a form of this site's own: their credential is in the request, and no cookie is read or set.
+WITHOUT_FORMS = ("/lti/", "/lessons/", "/api/", "/static/")
+
+
+class FormSessions(SecureCookieSessionInterface):
+    """Flask's signed cookie, opened only where a form may need its token."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """A session that was not opened refuses to be written to."""
+        if request.path.startswith(WITHOUT_FORMS):
+            return self.make_null_session(app)
+        return super().open_session(app, request)
 
 
 def init_csrf(app: Flask, key: bytes, base_url: str) -> None:
@@ -22,6 +36,7 @@ def init_csrf(app: Flask, key: bytes, base_url: str) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
     )
+    app.session_interface = FormSessions()
     protection = CSRFProtect(app)
     app.extensions["csrf_protection"] = protection
 

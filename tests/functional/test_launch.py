@@ -258,7 +258,7 @@ def test_a_removed_platform_opens_nothing_more(
     )
 
 
-def test_a_repeated_launch_takes_three_statements_besides_begin_tenant_and_commit(
+def test_a_repeated_launch_takes_three_statements_besides_begin_and_commit(
     client: FlaskClient, platform: Platform, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.launch(client, platform, house)
@@ -274,7 +274,7 @@ def test_a_repeated_launch_takes_three_statements_besides_begin_tenant_and_commi
     monkeypatch.setattr(psycopg.Cursor, "execute", noted)
     assert client.post("/lti/launch", data=form).status_code == 303
     assert "directory_enter" in seen[0]
-    assert len(seen) == 4
+    assert len(seen) == 3
 
 
 def test_a_login_that_names_a_deployment_is_bound_to_it(

@@ -31,5 +31,6 @@ def upgrade() -> None:
     run = op.get_bind().connection.cursor().execute  # psycopg itself: scripts of several statements
     run((HERE / "0001_house.sql").read_text(encoding="utf-8"))
     run((HERE / "0001_walls.sql").read_text(encoding="utf-8").replace("{role}", role))
+    run((HERE / "0001_launch.sql").read_text(encoding="utf-8"))
     run(SchemaManager.get_schema())
     run(QUEUE_RIGHTS.replace("{role}", role).replace("%%", "%"))
