@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TESTS = ("tests/unit/lti", "tests/functional/test_launch.py", "tests/functional/test_hostile_launches.py")
 LTI = "lti_server/lti/"
+STEPS = "lti_server/migrations/versions/0001_launch.sql"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ MUTANTS = (
     Mutant("nonce: by the insert", LTI + "store.py", "  ON CONFLICT DO NOTHING RETURNING 1)", "  ON CONFLICT (district_id, nonce_hash) DO UPDATE SET expires_at = excluded.expires_at RETURNING 1)"),
     Mutant("deployment: of the login", LTI + "launches.py", "if state.deployment_id is not None and state.deployment_id != named:", "if False:"),
     Mutant("deployment: named", LTI + "launches.py", "if not isinstance(named, str) or not named:", "if False:"),
-    Mutant("platform: removed", LTI + "store.py", " AND r.removed_at IS NULL", ""),
+    Mutant("platform: removed", STEPS, " AND r.removed_at IS NULL", ""),
     Mutant("grant: active", LTI + "launches.py", 'if standing.grant_state != "active":', "if False:"),
     Mutant("contract: in force", LTI + "store.py", " or valid_to < today", ""),
     Mutant("contract: provider", LTI + "launches.py", 'if not policy.allows_provider("lti"):', "if False:"),
@@ -75,9 +76,9 @@ MUTANTS = (
     Mutant("message: unexpanded variables", LTI + "claims.py", ' and not str(value).startswith("$")', ""),
     Mutant("roles: context over institution", LTI + "roles.py", "return institution if context is None else context", "return max(institution, context or Role.NONE, key=_RANK.__getitem__)"),
     Mutant("roles: unknown grants nothing", LTI + "roles.py", '_CONTEXT_ROLES.get(role.removeprefix(CONTEXT + "#"), Role.NONE)', '_CONTEXT_ROLES.get(role.removeprefix(CONTEXT + "#"), Role.TEACHER)'),
-    Mutant("ticket: once", "lti_server/lessons/handoff.py", "s.ticket_used_at IS NULL AND ", ""),
-    Mutant("ticket: a minute", "lti_server/lessons/handoff.py", "s.ticket_expires_at > :now", "s.id = s.id"),
-    Mutant("session: grant and epoch", "lti_server/lessons/handoff.py", " AND g.state = 'active' AND g.epoch = s.grant_epoch", ""),
+    Mutant("ticket: once", STEPS, "s.ticket_used_at IS NULL AND ", ""),
+    Mutant("ticket: a minute", STEPS, "s.ticket_expires_at > moment", "s.id = s.id"),
+    Mutant("session: grant and epoch", STEPS, " AND g.state = 'active' AND g.epoch = s.grant_epoch", ""),
     Mutant("person: one at a time", LTI + "launches.py", "            people.lock_subject(connection, hashed)\n", ""),
     Mutant("collect gate", "lti_server/privacy/collect.py", "if element is None or text is None:", "if text is None:"),
 )  # fmt: skip
