@@ -75,7 +75,7 @@ def _lti(house: House) -> Any:
         lti_views.LtiParts(
             registrations=house.registrations,
             states=StateSigner(house.ring, house.clock),
-            open_launch=house.open_launch(),
+            take_message=house.take_message(),
             tool_keys=house.tool_keys,
             base_url=house.settings.base_url,
         )

@@ -61,11 +61,13 @@ class NotAuthenticated(LtiServerError):
 class LaunchRejected(LtiServerError):
     """The LMS and this server must be set right before this launch can open.
 
-    `reason` is a stable word for the hostile-launch table and the log; `detail` is what a teacher reads.
+    `reason` is a stable word for the hostile-launch table and the log; `detail` is what a teacher reads. `return_to` is
+    the LMS's own address for a reader who comes back, where the message that named it was in order.
     """
 
     slug = "launch-rejected"
     title = "This lesson could not be opened"
+    return_to: str | None = None
 
     def __init__(self, reason: str, detail: str, *, internal: str = "") -> None:
         super().__init__(detail, public={"reason": reason}, internal=internal)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import requests
@@ -22,10 +21,12 @@ from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.handoff import HandOff
+from lti_server.lti.claims import RESOURCE_LINK_REQUEST
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import LessonPlace, OpenLaunch
 from lti_server.lti.member_source import LtiMembers
+from lti_server.lti.messages import TakeMessage
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.tokens import ServiceTokens
@@ -124,21 +125,22 @@ class House:
     def intake(self) -> ContractIntake:
         return ContractIntake("lti", self.policies)
 
-    def open_launch(self) -> OpenLaunch:
-        """The launch use case with its parts."""
-        base = urlsplit(self.settings.base_url)
-        return OpenLaunch(
-            database=self.database,
-            ring=self.ring,
-            doors=self.doors,
-            platform_keys=PlatformKeys(self.database, self._key_source, self.clock),
+    def take_message(self) -> TakeMessage:
+        """The way in for launches, with a handler for each message type."""
+        open_launch = OpenLaunch(
             intake=self.intake,
             policies=self.policies,
             lessons=_Lessons(self.catalogue),
             after_teacher=self._after_teacher,
+            base_url=self.settings.base_url,
+        )
+        return TakeMessage(
+            database=self.database,
+            ring=self.ring,
+            doors=self.doors,
+            platform_keys=PlatformKeys(self.database, self._key_source, self.clock),
+            handlers={RESOURCE_LINK_REQUEST: open_launch},
             clock=self.clock,
-            tool_origin=f"{base.scheme}://{base.netloc}",
-            base_path=base.path,
         )
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeGuard
@@ -112,17 +112,12 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def check_message(claims: VerifiedClaims, *, client_id: str, tool_origin: str) -> Launch:
-    """The checks on the message, and what it says.
+    """The checks on a resource link launch, and what it says.
 
     Raises:
-        LaunchRejected: `claims-missing` (names them), `version`, `message-type`, `malformed-claim`, `anonymous`,
-            `target-link-uri`.
+        LaunchRejected: `claims-missing` (names them), `malformed-claim`, `anonymous`, `target-link-uri`.
     """
     _check_present(claims)
-    if claims[LTI + "version"] != "1.3.0":
-        raise LaunchRejected("version", "The LMS sent another version of LTI than 1.3.0.")
-    if claims[LTI + "message_type"] != RESOURCE_LINK_REQUEST:
-        raise LaunchRejected("message-type", "The LMS asks for something that this tool does not offer here.")
     subject = _subject(claims)
     roles = _roles(claims)
     link = _mapping(claims, LTI + "resource_link")
@@ -151,13 +146,38 @@ def check_message(claims: VerifiedClaims, *, client_id: str, tool_origin: str) -
     )
 
 
-def _check_present(claims: Mapping[str, Any]) -> None:
-    wanted = ("message_type", "version", "deployment_id", "target_link_uri", "roles")
-    missing = [name for name in wanted if claims.get(LTI + name) is None]
-    if claims.get(LTI + "message_type") == RESOURCE_LINK_REQUEST and claims.get(LTI + "resource_link") is None:
-        missing.append("resource_link")
+def message_type(claims: VerifiedClaims) -> str:
+    """What the message asks for, once version and type are there.
+
+    Raises:
+        LaunchRejected: `claims-missing`, `version`.
+    """
+    missing = [name for name in ("message_type", "version") if claims.get(LTI + name) is None]
     if missing:
-        raise LaunchRejected("claims-missing", f"The launch lacks what every launch must say: {', '.join(missing)}.")
+        raise _lacking(missing)
+    if claims[LTI + "version"] != "1.3.0":
+        raise LaunchRejected("version", "The LMS sent another version of LTI than 1.3.0.")
+    return str(claims[LTI + "message_type"])
+
+
+def return_url(claims: VerifiedClaims) -> str | None:
+    """Where the LMS wants its reader back (LTI Core 5.4.4), if that is an address of the web."""
+    presentation = claims.get(LTI + "launch_presentation")
+    found = presentation.get("return_url") if isinstance(presentation, Mapping) else None
+    if not isinstance(found, str) or len(found) > LONGEST_URL or not found.isprintable():
+        return None
+    return found if found.startswith(("https://", "http://")) else None
+
+
+def _check_present(claims: Mapping[str, Any]) -> None:
+    wanted = ("deployment_id", "target_link_uri", "roles", "resource_link")
+    missing = [name for name in wanted if claims.get(LTI + name) is None]
+    if missing:
+        raise _lacking(missing)
+
+
+def _lacking(names: Sequence[str]) -> LaunchRejected:
+    return LaunchRejected("claims-missing", f"The launch lacks what every launch must say: {', '.join(names)}.")
 
 
 def _subject(claims: Mapping[str, Any]) -> str:

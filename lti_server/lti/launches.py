@@ -1,39 +1,34 @@
-"""The launch: from an id_token to a session with a ticket, in one transaction (design 4, walk 1)."""
+"""A resource link launch: from verified claims to a session with a ticket (design 4, walk 1)."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
+from urllib.parse import quote, urlencode, urlsplit
 
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts import store as people
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kept, Kind, Known, Subject
-from lti_server.db import Database, Door
 from lti_server.errors import LaunchRejected
-from lti_server.ids import Clock, ContractId, DistrictId, MembershipId, SectionId, SessionId, new_id
-from lti_server.lti import signature, store
-from lti_server.lti.claims import LTI, Launch, check_message, check_token
+from lti_server.ids import ContractId, DistrictId, MembershipId, SectionId, SessionId, new_id
+from lti_server.lti import store
+from lti_server.lti.claims import Launch, check_message
 from lti_server.lti.lesson_link import Wanted, wanted
-from lti_server.lti.platform_keys import KeySet, PlatformKeys
+from lti_server.lti.messages import PURPOSE, Message
 from lti_server.lti.roles import Role, is_test_user, role_of
-from lti_server.lti.signature import Token
-from lti_server.lti.state import AGAIN, LoginState
+from lti_server.lti.state import AGAIN
 from lti_server.lti.store import Arrival, Standing
 from lti_server.privacy import log
 from lti_server.privacy.contracts import Policies
-from lti_server.privacy.crypto import KeyRing, new_token, token_hash
-from lti_server.privacy.doors import DoorKeys
+from lti_server.privacy.crypto import new_token, token_hash
 from lti_server.roster.arrival import CourseSaid, put_membership, put_section
 
 TICKET_LIFE = timedelta(seconds=60)
 SESSION_LIFE = timedelta(hours=12)
-NONCE_LIFE = timedelta(minutes=20)
-PURPOSE = "instruction"
 
 
 class Lessons(Protocol):
@@ -61,146 +56,44 @@ class AfterLaunch(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A launch that opened: hand the ticket to the lesson within 60 s, once."""
-
-    ticket: str
-    place: LessonPlace
-
-
-class _KeysWanted(Exception):
-    """The set of keys must be asked for before this launch can go on."""
-
-    def __init__(self, district_id: DistrictId, key_set: KeySet, jwks_url: str) -> None:
-        super().__init__()
-        self.district_id = district_id
-        self.key_set = key_set
-        self.jwks_url = jwks_url
-
-
-class _Refused(Exception):
-    """A refusal whose tenant is known."""
-
-    def __init__(self, standing: Standing, error: LaunchRejected) -> None:
-        super().__init__()
-        self.standing = standing
-        self.error = error
-
-
 class OpenLaunch:
-    """Verifies a launch and opens its lesson. One transaction; a refusal rolls all of it back."""
+    """What a resource link launch asks for: its lesson, for this person, in this course."""
 
     def __init__(
         self,
         *,
-        database: Database,
-        ring: KeyRing,
-        doors: DoorKeys,
-        platform_keys: PlatformKeys,
         intake: Intake,
         policies: Policies,
         lessons: Lessons,
         after_teacher: AfterLaunch,
-        clock: Clock,
-        tool_origin: str,
-        base_path: str,
+        base_url: str,
     ) -> None:
-        self._database = database
-        self._ring = ring
-        self._doors = doors
-        self._platform_keys = platform_keys
         self._intake = intake
         self._policies = policies
         self._lessons = lessons
         self._after_teacher = after_teacher
-        self._clock = clock
-        self._tool_origin = tool_origin
-        self._base_path = base_path
+        self._base_url = base_url
+        base = urlsplit(base_url)
+        self._tool_origin = f"{base.scheme}://{base.netloc}"
+        self._base_path = base.path
 
-    def __call__(self, id_token: str, state: LoginState) -> Opened:
-        """Open the launch.
+    def __call__(self, connection: Connection, message: Message) -> str:
+        """Open the lesson of a resource link launch.
 
         Reads the personal claims of one person; keeps what the contract allows, encrypted; counts the rest.
 
         Raises:
-            LaunchRejected: with a reason of docs/reference/launch-refusals.md; nothing was written.
+            LaunchRejected: with a reason of docs/reference/launch-refusals.md.
         """
-        token = signature.read(id_token)
-        try:
-            try:
-                return self._open(token, state, refreshed=False)
-            except _KeysWanted as keys:
-                self._platform_keys.refresh(keys.district_id, keys.key_set, keys.jwks_url, token.kid)
-            return self._open(token, state, refreshed=True)
-        except _Refused as refused:
-            self._note(refused)
-            raise refused.error from refused
-
-    def _open(self, token: Token, state: LoginState, *, refreshed: bool) -> Opened:
-        now = self._clock.now()
-        with self._database.anyone() as connection:
-            standing = self._standing(connection, token, state, now)
-            if not refreshed and standing.key_set.wants_fetch(token.kid, now):
-                raise _KeysWanted(standing.district_id, standing.key_set, standing.jwks_url)
-            try:
-                launch = self._verified(token, state, standing, now)
-                hashed = people.subject_hash(standing.keys, _subject(launch, standing))
-                nonce = hashlib.sha256(state.nonce.encode()).digest()
-                arrival = store.arrive(
-                    connection, standing, launch, nonce=nonce, subject=hashed, until=now + NONCE_LIFE
-                )
-                if not arrival.fresh:
-                    raise LaunchRejected("used-before", f"This launch was opened already. {AGAIN}")
-                return self._admit(connection, standing, launch, arrival, hashed, now)
-            except LaunchRejected as error:
-                raise _Refused(standing, error) from error
-
-    def _note(self, refused: _Refused) -> None:
-        """A refusal has a transaction of its own: what it refused was rolled back (design 2, "Log")."""
-        standing = refused.standing
-        entry = log.entry(
-            standing.keys,
-            at=self._clock.now(),
-            actor=f"registration:{standing.registration_id}",
-            act="launch",
-            decision="refused",
-            purpose=PURPOSE,
-            payload={"reason": refused.error.reason},
+        standing = message.standing
+        launch = check_message(message.claims, client_id=standing.client_id, tool_origin=self._tool_origin)
+        hashed = people.subject_hash(standing.keys, _subject(launch, standing))
+        arrival = store.arrive(
+            connection, standing, launch, nonce=message.nonce_hash, subject=hashed, until=message.nonce_until
         )
-        with self._database.tenant(standing.district_id) as connection:
-            log.record(connection, entry)
-
-    def _standing(self, connection: Connection, token: Token, state: LoginState, now: datetime) -> Standing:
-        """The deployment selects district and key; the state binds issuer and client (design 2)."""
-        named = token.claims.get(LTI + "deployment_id")
-        if not isinstance(named, str) or not named:
-            raise LaunchRejected("claims-missing", "The launch lacks what every launch must say: deployment_id.")
-        if state.deployment_id is not None and state.deployment_id != named:
-            raise LaunchRejected("other-deployment", "The launch names another installation than it began with.")
-        key = self._doors.of(Door.DEPLOYMENT, state.issuer, state.client_id, named)
-        standing = store.standing(connection, self._ring, key, now)
-        if standing is None:
-            raise LaunchRejected(
-                "unknown-deployment",
-                "This installation of the tool in the LMS is not known here. Ask your administrator to add its "
-                "deployment id.",
-            )
-        if standing.grant_state != "active":
-            raise LaunchRejected("grant-not-active", "Your district has switched this connection off.")
-        return standing
-
-    def _verified(self, token: Token, state: LoginState, standing: Standing, now: datetime) -> Launch:
-        keys = standing.key_set.keys
-        if token.kid not in keys:
-            raise LaunchRejected(
-                "kid-unknown", "The LMS signed this launch with a key that it does not publish. Try again in a minute."
-            )
-        signature.verify(token, keys)
-        claims = check_token(
-            token.claims, issuer=standing.issuer, client_id=standing.client_id, nonce=state.nonce, now=now
-        )
-        return check_message(claims, client_id=standing.client_id, tool_origin=self._tool_origin)
+        if not arrival.fresh:
+            raise used_before()
+        return self._admit(connection, standing, launch, arrival, hashed, message.now)
 
     def _admit(
         self,
@@ -210,7 +103,7 @@ class OpenLaunch:
         arrival: Arrival,
         hashed: bytes,
         now: datetime,
-    ) -> Opened:
+    ) -> str:
         contract_id = self._contract(standing)
         place = self._place(connection, contract_id, launch)
         role = role_of(launch.roles)
@@ -235,7 +128,7 @@ class OpenLaunch:
             "ticket_until": now + TICKET_LIFE, "now": now, "until": now + SESSION_LIFE,
         }  # fmt: skip
         store.open_session(connection, session, _entry(standing, known, kept, now))
-        return Opened(ticket=ticket, place=place)
+        return lesson_address(self._base_url, place, ticket)
 
     def _contract(self, standing: Standing) -> ContractId:
         if standing.contract_id is None:
@@ -343,6 +236,24 @@ class OpenLaunch:
             role=role.value, ends_former=arrival.membership_id is not None,
         )  # fmt: skip
         return section_id, membership_id
+
+
+def used_before() -> LaunchRejected:
+    """A nonce is spent once (Security Framework 1.0, 5.1.3)."""
+    return LaunchRejected("used-before", f"This launch was opened already. {AGAIN}")
+
+
+def lesson_address(base_url: str, place: LessonPlace, ticket: str) -> str:
+    """Where the browser goes: the lesson here with its ticket, or another site with the ticket in the fragment.
+
+    A fragment is sent to no server and stands in no log.
+    """
+    if place.url is None:
+        query = {"ticket": ticket}
+        if place.activity_id:
+            query = {"activity": place.activity_id, **query}
+        return f"{base_url}/lessons/{quote(place.lesson_id)}?{urlencode(query)}"
+    return f"{place.url}#{urlencode({'ticket': ticket, 'api': f'{base_url}/api/v1'})}"
 
 
 def _subject(launch: Launch, standing: Standing) -> Subject:

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, jsonify, redirect, request
+from flask_babel import gettext
 
 from lti_server.errors import LaunchRejected
 from lti_server.lti.addresses import with_parameters
 from lti_server.lti.keys import ToolKeys
-from lti_server.lti.launches import Opened
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.state import AGAIN, LONGEST_LOGIN_S, LoginState, StateSigner
 from lti_server.web.guards import public
+from lti_server.web.problems import note_refusal, wants_page
 
 LONGEST_PARAMETER = 8_192
 SECURE_TWIN = "_s"
 JWKS_AGE_S = 3_600
 
 
-class Open(Protocol):
-    def __call__(self, id_token: str, state: LoginState) -> Opened: ...
+class Take(Protocol):
+    def __call__(self, id_token: str, state: LoginState) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class LtiParts:
 
     registrations: Registrations
     states: StateSigner
-    open_launch: Open
+    take_message: Take
     tool_keys: ToolKeys
     base_url: str
 
@@ -97,25 +97,26 @@ def _launch(parts: LtiParts, form: Mapping[str, str], cookies: Mapping[str, str]
     id_token = form.get("id_token", "")
     if not id_token:
         raise LaunchRejected("not-a-jwt", "What the LMS sent is not a launch (no id_token).")
-    opened = parts.open_launch(id_token, state)
-    response = redirect(lesson_address(parts.base_url, opened), 303)
-    assert isinstance(response, Response)
+    try:
+        response = _redirect(parts.take_message(id_token, state))
+    except LaunchRejected as refused:
+        if refused.return_to is None or not wants_page():
+            raise
+        response = _returned(refused, refused.return_to)
     _unbind(response, parts, state.cookie_name)
     return response
 
 
-def lesson_address(base_url: str, opened: Opened) -> str:
-    """Where the browser goes: the lesson here with its ticket, or another site with the ticket in the fragment.
+def _redirect(address: str) -> Response:
+    response = redirect(address, 303)
+    assert isinstance(response, Response)
+    return response
 
-    A fragment is sent to no server and stands in no log.
-    """
-    place = opened.place
-    if place.url is None:
-        query = {"ticket": opened.ticket}
-        if place.activity_id:
-            query = {"activity": place.activity_id, **query}
-        return f"{base_url}/lessons/{quote(place.lesson_id)}?{urlencode(query)}"
-    return f"{place.url}#{urlencode({'ticket': opened.ticket, 'api': f'{base_url}/api/v1'})}"
+
+def _returned(refused: LaunchRejected, address: str) -> Response:
+    """Back to the course with words for the reader, and a line for the LMS's own log (LTI Core 5.4.4)."""
+    told = {"lti_errormsg": gettext(refused.detail), "lti_errorlog": f"{refused.reason} {note_refusal(refused)}"}
+    return _redirect(with_parameters(address, told))
 
 
 def _needed(given: Mapping[str, str], name: str) -> str:

@@ -93,17 +93,11 @@ def answer(
     error: LtiServerError, base_url: str, *, status: int | None = None, cause: Exception | None = None
 ) -> Response:
     """The response to an error; the log line has the same id, and neither has personal data."""
-    instance = str(uuid4())
-    document = problem(error, base_url=base_url, instance=instance)
     code = status or status_of(error)
+    instance = note_refusal(error, code, cause)
+    document = problem(error, base_url=base_url, instance=instance)
     document["status"] = code
-    log = structlog.get_logger("lti_server.web")
-    told = {"id": instance, "slug": error.slug, "status": code, "reason": error.public.get("reason")}
-    if code >= 500:
-        log.error("request failed", **told, internal=error.internal, cause=type(cause).__name__, exc_info=cause)
-    else:
-        log.info("request refused", **told, internal=error.internal)
-    response = _page(error, code, instance) if _wants_page() else _document(document, code)
+    response = _page(error, code, instance) if wants_page() else _document(document, code)
     retry = error.public.get("retry_after_s")
     if isinstance(retry, int):
         response.headers["Retry-After"] = str(retry)
@@ -112,7 +106,19 @@ def answer(
     return response
 
 
-def _wants_page() -> bool:
+def note_refusal(error: LtiServerError, code: int | None = None, cause: Exception | None = None) -> str:
+    """The log line of an error; answers its id, by which the operator finds it."""
+    instance, status = str(uuid4()), code or status_of(error)
+    log = structlog.get_logger("lti_server.web")
+    told = {"id": instance, "slug": error.slug, "status": status, "reason": error.public.get("reason")}
+    if status >= 500:
+        log.error("request failed", **told, internal=error.internal, cause=type(cause).__name__, exc_info=cause)
+    else:
+        log.info("request refused", **told, internal=error.internal)
+    return instance
+
+
+def wants_page() -> bool:
     """A browser, by what it accepts; the API answers in documents alone."""
     if request.path.startswith("/api/"):
         return False

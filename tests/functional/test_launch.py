@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -275,6 +276,49 @@ def test_a_repeated_launch_takes_three_statements_besides_begin_and_commit(
     assert client.post("/lti/launch", data=form).status_code == 303
     assert "directory_enter" in seen[0]
     assert len(seen) == 3
+
+
+def test_a_login_is_good_for_ten_minutes(
+    client: FlaskClient, platform: Platform, house: House, clock: FakeClock
+) -> None:
+    begun = world.begin(client, platform)
+    clock.pass_s(601)
+    form = {"id_token": platform.sign(platform.claims(begun.nonce, house.clock.now())), "state": begun.state}
+    answer = client.post("/lti/launch", data=form, headers={"Accept": "application/problem+json"})
+    assert (answer.status_code, answer.json and answer.json["reason"]) == (403, "state-expired")
+
+
+def test_a_refusal_that_the_school_can_mend_goes_back_to_the_course_with_its_words(
+    client: FlaskClient, platform: Platform, house: House
+) -> None:
+    back = {"return_url": "https://lms.example/courses/7?tab=1"}
+    answer = world.launch(
+        client, platform, house, lti_custom={"lesson_id": "nothing-here"}, lti_launch_presentation=back
+    )
+    assert answer.status_code == 303
+    parts = urlsplit(answer.location)
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://lms.example/courses/7"
+    said = parse_qs(parts.query)
+    assert said["tab"] == ["1"]
+    assert "does not name a lesson" in said["lti_errormsg"][0]
+    assert said["lti_errorlog"][0].startswith("no-lesson ")
+
+
+def test_a_faulty_message_is_refused_here_whatever_return_address_it_names(
+    client: FlaskClient, platform: Platform, house: House
+) -> None:
+    back = {"return_url": "https://lms.example/courses/7"}
+    for fault in ({"lti_version": "11.3"}, {"lti_resource_link": None}, {"exp": 1}):
+        answer = world.launch(client, platform, house, lti_launch_presentation=back, **fault)
+        assert answer.status_code == 403
+
+
+def test_a_return_address_that_is_no_web_address_is_not_followed(
+    client: FlaskClient, platform: Platform, house: House
+) -> None:
+    for address in ("javascript:alert(1)", "//evil.example", 7, "https://lms.example/\r\nSet-Cookie: a=b"):
+        answer = world.launch(client, platform, house, lti_custom={}, lti_launch_presentation={"return_url": address})
+        assert answer.status_code == 403
 
 
 def test_a_login_that_names_a_deployment_is_bound_to_it(
