@@ -76,6 +76,7 @@ def _lti(house: House) -> Any:
             registrations=house.registrations,
             states=StateSigner(house.ring, house.clock),
             take_message=house.take_message(),
+            picker=house.picker(),
             tool_keys=house.tool_keys,
             base_url=house.settings.base_url,
         )

@@ -66,6 +66,7 @@ class Door(StrEnum):
     REGISTRATION = "registration"
     GRANT = "grant"
     RUN = "run"
+    PICKER = "picker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

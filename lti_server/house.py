@@ -21,12 +21,16 @@ from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.handoff import HandOff
+from lti_server.lessons.model import Lesson
+from lti_server.lti import deep_linking
 from lti_server.lti.claims import RESOURCE_LINK_REQUEST
+from lti_server.lti.deep_linking import Shown
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import LessonPlace, OpenLaunch
 from lti_server.lti.member_source import LtiMembers
 from lti_server.lti.messages import TakeMessage
+from lti_server.lti.picker import OnShelf, OpenPicker, Picker
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.tokens import ServiceTokens
@@ -53,7 +57,7 @@ from lti_server.settings import Settings
 from lti_server.tasks import Handler, Queue, Sweep, Worker
 
 SYNC_SECTION = "roster.sync_section"
-SPENT = ("spent_nonce", "lesson_token", "session", "service_token", "invitation")
+SPENT = ("spent_nonce", "lesson_token", "session", "service_token", "invitation", "deep_link_request")
 
 
 @dataclass(frozen=True)
@@ -103,15 +107,14 @@ class House:
 
     @cached_property
     def registrations(self) -> Registrations:
+        return Registrations(self.database, self.doors, self.clock, self._safe_address)
+
+    def _safe_address(self, url: str) -> None:
         guard = AddressGuard(insecure_hosts=frozenset(host.lower() for host in self.settings.insecure_hosts))
-
-        def check(url: str) -> None:
-            try:
-                guard.check_url(url)
-            except BrokeContract as error:
-                raise ValueError(error.detail) from error
-
-        return Registrations(self.database, self.doors, self.clock, check)
+        try:
+            guard.check_url(url)
+        except BrokeContract as error:
+            raise ValueError(error.detail) from error
 
     @cached_property
     def handoff(self) -> HandOff:
@@ -139,8 +142,23 @@ class House:
             ring=self.ring,
             doors=self.doors,
             platform_keys=PlatformKeys(self.database, self._key_source, self.clock),
-            handlers={RESOURCE_LINK_REQUEST: open_launch},
+            handlers={
+                RESOURCE_LINK_REQUEST: open_launch,
+                deep_linking.REQUEST: OpenPicker(self.policies, self._safe_address, self.settings.base_url),
+            },
             clock=self.clock,
+        )
+
+    def picker(self) -> Picker:
+        """What a teacher does with a deep linking request."""
+        return Picker(
+            database=self.database,
+            ring=self.ring,
+            policies=self.policies,
+            shelf=_Shelf(self.catalogue),
+            tool_keys=self.tool_keys,
+            clock=self.clock,
+            base_url=self.settings.base_url,
         )
 
     @cached_property
@@ -277,6 +295,30 @@ class _Lessons:
         return LessonPlace(
             lesson_id=lesson.id, activity_id=activity_id, url=lesson.url, hosts=lesson.hosts, no_pii=lesson.no_pii
         )
+
+
+class _Shelf:
+    """The catalogue, as the picker shows it."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def shown(self, locale: str) -> list[OnShelf]:
+        return [_on_shelf(lesson, locale) for lesson in self._catalogue.lessons()]
+
+
+def _on_shelf(lesson: Lesson, locale: str) -> OnShelf:
+    picture = f"/static/lessons/pictures/{lesson.id}.png" if lesson.player is not None else None
+    title, text = lesson.title.within(locale), lesson.summary.within(locale)
+    activities = tuple(
+        Shown(
+            lesson_id=lesson.id, activity_id=one.id, title=f"{title}: {one.title.within(locale)}",
+            text=one.goal.within(locale) if one.goal else text, picture=picture,
+        )
+        for one in lesson.activities
+    )  # fmt: skip
+    whole = Shown(lesson_id=lesson.id, activity_id="", title=title, text=text, picture=picture)
+    return OnShelf(lesson=whole, activities=activities, hosts=lesson.hosts)
 
 
 def build_house(settings: Settings, database_url: str, clock: Clock | None = None) -> House:

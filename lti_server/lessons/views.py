@@ -88,6 +88,14 @@ def blueprint(*, catalogue: Catalogue, open_ticket: OpenTicket, resume: Resume) 
     def play(lesson_id: str) -> Response:
         return _play(parts, lesson_id)
 
+    @pages.get("/lessons/<lesson_id>/sheet")
+    @public("lessons need no account (A-01)")
+    def sheet(lesson_id: str) -> Response:
+        lesson = catalogue.get(lesson_id)
+        response = make_response(render_template("lessons/sheet.html", lesson=_card(lesson, _locale())))
+        response.headers["Content-Disposition"] = f'attachment; filename="{lesson.id}.html"'
+        return response
+
     return pages
 
 

@@ -160,6 +160,20 @@ def message_type(claims: VerifiedClaims) -> str:
     return str(claims[LTI + "message_type"])
 
 
+def roles_of(claims: VerifiedClaims) -> tuple[str, ...]:
+    """The roles of a message that may leave them out; none then.
+
+    Raises:
+        LaunchRejected: `malformed-claim`.
+    """
+    return _roles(claims) if claims.get(LTI + "roles") is not None else ()
+
+
+def locale_of(claims: VerifiedClaims) -> str | None:
+    """The language that the LMS shows its pages in (LTI Core 5.4.4), or None."""
+    return _locale(claims)
+
+
 def return_url(claims: VerifiedClaims) -> str | None:
     """Where the LMS wants its reader back (LTI Core 5.4.4), if that is an address of the web."""
     presentation = claims.get(LTI + "launch_presentation")

@@ -17,7 +17,7 @@ from lti_server.errors import LaunchRejected
 from lti_server.ids import ContractId, DistrictId, MembershipId, SectionId, SessionId, new_id
 from lti_server.lti import store
 from lti_server.lti.claims import Launch, check_message
-from lti_server.lti.lesson_link import Wanted, wanted
+from lti_server.lti.lesson_link import Wanted, wanted, wanted_item
 from lti_server.lti.messages import PURPOSE, Message
 from lti_server.lti.roles import Role, is_test_user, role_of
 from lti_server.lti.state import AGAIN
@@ -105,14 +105,14 @@ class OpenLaunch:
         now: datetime,
     ) -> str:
         contract_id = self._contract(standing)
-        place = self._place(connection, contract_id, launch)
+        named = self._wanted(connection, launch, arrival)
+        place = self._place(connection, contract_id, named)
         role = role_of(launch.roles)
         source = people.Source(grant_id=standing.grant_id, epoch=standing.epoch, run_id=None, at=now)
         kept = self._kept(connection, contract_id, standing, launch, arrival, role, place)
         known = self._person(connection, standing, launch, arrival, hashed, role, source, kept)
         section_id, membership_id = self._membership(connection, standing, launch, arrival, known, role, source)
-        wanted_link = Wanted(lesson_id=place.lesson_id, activity_id=place.activity_id)
-        content = store.link_content(launch, wanted_link, section_id, arrival.link)
+        content = store.link_content(launch, named, section_id, arrival.link)
         if arrival.link is not None and arrival.link.content == content:
             link_id = arrival.link.id
         else:
@@ -138,15 +138,28 @@ class OpenLaunch:
             )
         return standing.contract_id
 
-    def _place(self, connection: Connection, contract_id: ContractId, launch: Launch) -> LessonPlace:
-        named = wanted(launch.target_link_uri, launch.custom, self._base_path)
-        place = self._lessons.place(named.lesson_id, named.activity_id) if named else None
+    def _wanted(self, connection: Connection, launch: Launch, arrival: Arrival) -> Wanted:
+        """What the link opens: its deep link's item, else what its address or custom parameters name (design 6.3).
+
+        Where all of them were lost on their way through the course, a link that opened before opens the same again.
+        """
+        before = None if arrival.link is None else arrival.link.wanted
+        item_id = wanted_item(launch.target_link_uri, launch.custom)
+        if item_id is not None:
+            if before is not None and before.item_id == item_id:
+                return before
+            found = store.deep_link_item(connection, item_id)
+            if found is not None:
+                return found
+        named = wanted(launch.target_link_uri, launch.custom, self._base_path) or before
+        if named is None:
+            raise _no_lesson()
+        return named
+
+    def _place(self, connection: Connection, contract_id: ContractId, named: Wanted) -> LessonPlace:
+        place = self._lessons.place(named.lesson_id, named.activity_id)
         if place is None:
-            raise LaunchRejected(
-                "no-lesson",
-                "The link in the course does not name a lesson that is here. Ask whoever made the link to choose the "
-                "lesson again.",
-            )
+            raise _no_lesson()
         policy = self._policies.of(connection, contract_id)
         if not policy.allows_provider("lti"):
             raise LaunchRejected(
@@ -236,6 +249,14 @@ class OpenLaunch:
             role=role.value, ends_former=arrival.membership_id is not None,
         )  # fmt: skip
         return section_id, membership_id
+
+
+def _no_lesson() -> LaunchRejected:
+    return LaunchRejected(
+        "no-lesson",
+        "The link in the course does not name a lesson that is here. Ask whoever made the link to choose the "
+        "lesson again.",
+    )
 
 
 def used_before() -> LaunchRejected:

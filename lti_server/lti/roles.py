@@ -70,6 +70,34 @@ def role_of(roles: Iterable[str]) -> Role:
     return institution if context is None else context
 
 
+_MAY_CHOOSE = frozenset({"Administrator", "ContentDeveloper", "Manager", "Instructor", "TeachingAssistant"})
+_INSTITUTION_MAY_CHOOSE = frozenset({"Administrator", "Faculty", "Instructor", "Staff"})
+_SYSTEM_MAY_CHOOSE = frozenset({"Administrator", "SysAdmin", "AccountAdmin", "Creator"})
+
+
+def may_choose(roles: Iterable[str]) -> bool:
+    """Whether somebody may choose lessons for a course: who teaches it or makes its content, never a pupil of it.
+
+    The institution's roles count only where the course gives none: a picker opens outside of courses, too.
+    """
+    listed = list(roles)
+    within = [role for role in listed if _context_role(role) is not None]
+    if within:
+        return any(_choosing(role) for role in within)
+    return any(
+        role.removeprefix(INSTITUTION) in _INSTITUTION_MAY_CHOOSE or role.removeprefix(SYSTEM) in _SYSTEM_MAY_CHOOSE
+        for role in listed
+        if role.startswith((INSTITUTION, SYSTEM))
+    )
+
+
+def _choosing(role: str) -> bool:
+    if _context_role(role) is Role.TEACHER:
+        return True
+    principal = role.removeprefix(CONTEXT + "#").removeprefix(LEGACY_CONTEXT).removeprefix(CONTEXT + "/")
+    return principal.partition("#")[0].partition("/")[0] in _MAY_CHOOSE - {"Instructor", "TeachingAssistant"}
+
+
 def is_test_user(roles: Iterable[str]) -> bool:
     """Whether the platform marks this as a test user (a teacher's "student view")."""
     return TEST_USER in roles

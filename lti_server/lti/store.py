@@ -49,7 +49,7 @@ SELECT (SELECT count(*) FROM spent) AS fresh,
   s.id AS section_id, s.name AS section_name, s.memberships_url,
   m.id AS membership_id, m.role AS membership_role,
   l.id AS link_id, l.lesson_id, l.activity_id, l.section_id AS link_section_id, l.title AS link_title,
-  l.lineitems_url, l.lineitem_url, l.ags_scopes
+  l.lineitems_url, l.lineitem_url, l.ags_scopes, l.deep_link_item_id
 FROM (SELECT 1) AS one
 LEFT JOIN identity i ON i.district_id = :district AND i.issuer = :issuer AND i.client_id = :client
   AND i.subject_hash = :subject AND i.ended_at IS NULL
@@ -97,7 +97,13 @@ class Link:
     """A resource link as it stands."""
 
     id: ResourceLinkRowId
-    content: Mapping[str, object]
+    content: Mapping[str, Any]
+
+    @property
+    def wanted(self) -> Wanted:
+        """What it opened last."""
+        said = self.content
+        return Wanted(lesson_id=said["lesson_id"], activity_id=said["activity_id"], item_id=said["deep_link_item_id"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +149,18 @@ def standing(connection: Connection, ring: KeyRing, door: bytes, now: datetime) 
 def _in_force(contract_id: UUID | None, valid_to: date | None, today: date) -> ContractId | None:
     """The newest contract that has begun; it ends with its last day in the district's time zone."""
     return None if contract_id is None or valid_to is None or valid_to < today else ContractId(contract_id)
+
+
+_SPEND_NONCE = Statement(
+    "INSERT INTO spent_nonce (district_id, nonce_hash, expires_at) VALUES (:district, :nonce, :until)"
+    " ON CONFLICT DO NOTHING RETURNING 1"
+)
+
+
+def spend_nonce(connection: Connection, standing: Standing, nonce: bytes, until: datetime) -> bool:
+    """Spend a nonce alone; False where it was spent before."""
+    values = {"district": standing.district_id, "nonce": nonce, "until": until}
+    return _SPEND_NONCE.one(connection, values) is not None
 
 
 def arrive(
@@ -192,13 +210,25 @@ def _known(columns: tuple[Any, ...]) -> Known | None:
     )
 
 
-_LINK_COLUMNS = ("lesson_id", "activity_id", "section_id", "title", "lineitems_url", "lineitem_url", "ags_scopes")
+_LINK_COLUMNS = (
+    "lesson_id", "activity_id", "section_id", "title", "lineitems_url", "lineitem_url", "ags_scopes",
+    "deep_link_item_id",
+)  # fmt: skip
 
 
 def _link(columns: tuple[Any, ...]) -> Link | None:
     if columns[0] is None:
         return None
     return Link(id=columns[0], content=dict(zip(_LINK_COLUMNS, columns[1:], strict=True)))
+
+
+_ITEM = Statement("SELECT lesson_id, activity_id FROM deep_link_item WHERE id = :id")
+
+
+def deep_link_item(connection: Connection, item_id: UUID) -> Wanted | None:
+    """What the picker once made an item of; None for an item of nobody here."""
+    row = _ITEM.one(connection, {"id": item_id})
+    return None if row is None else Wanted(lesson_id=row[0], activity_id=row[1], item_id=item_id)
 
 
 def link_content(
@@ -225,6 +255,7 @@ def _lesson_content(launch: Launch, wanted: Wanted, section_id: SectionId | None
         "section_id": section_id,
         "lesson_id": wanted.lesson_id,
         "activity_id": wanted.activity_id,
+        "deep_link_item_id": wanted.item_id,
         "title": launch.resource_link_title,
     }
 
@@ -232,12 +263,13 @@ def _lesson_content(launch: Launch, wanted: Wanted, section_id: SectionId | None
 _PUT_LINK = sa.text(
     """
 INSERT INTO resource_link (id, district_id, grant_id, deployment_row_id, resource_link_id, section_id, lesson_id,
-  activity_id, title, lineitems_url, lineitem_url, ags_scopes, created_at)
+  activity_id, title, lineitems_url, lineitem_url, ags_scopes, deep_link_item_id, created_at)
 VALUES (:id, :district, :grant, :deployment, :link, :section_id, :lesson_id,
-  :activity_id, :title, :lineitems_url, :lineitem_url, :ags_scopes, :now)
+  :activity_id, :title, :lineitems_url, :lineitem_url, :ags_scopes, :deep_link_item_id, :now)
 ON CONFLICT (deployment_row_id, resource_link_id) DO UPDATE SET section_id = excluded.section_id,
   lesson_id = excluded.lesson_id, activity_id = excluded.activity_id, title = excluded.title,
-  lineitems_url = excluded.lineitems_url, lineitem_url = excluded.lineitem_url, ags_scopes = excluded.ags_scopes
+  lineitems_url = excluded.lineitems_url, lineitem_url = excluded.lineitem_url, ags_scopes = excluded.ags_scopes,
+  deep_link_item_id = excluded.deep_link_item_id
 RETURNING id
 """
 )

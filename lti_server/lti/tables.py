@@ -91,6 +91,35 @@ tool_key = sa.Table(
     sa.Column("retired_at", UTC),
 )
 
+deep_link_request = sa.Table(
+    "deep_link_request",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("deployment_row_id", sa.ForeignKey("deployment.id"), nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False),
+    sa.Column("grant_epoch", sa.Integer, nullable=False),
+    sa.Column("settings", sa.LargeBinary, nullable=False),
+    sa.Column("locale", sa.Text, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("choose_until", UTC, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False),
+    sa.Column("answered_at", UTC),
+    sa.Index("ix_deep_link_request_expires_at", "expires_at"),
+)
+
+deep_link_item = sa.Table(
+    "deep_link_item",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False),
+    sa.Column("lesson_id", sa.Text, nullable=False),
+    sa.Column("activity_id", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+)
+
 resource_link = sa.Table(
     "resource_link",
     metadata,
@@ -106,6 +135,7 @@ resource_link = sa.Table(
     sa.Column("lineitems_url", sa.Text),
     sa.Column("lineitem_url", sa.Text),
     sa.Column("ags_scopes", pg.ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("deep_link_item_id", sa.ForeignKey("deep_link_item.id")),
     sa.Column("created_at", UTC, nullable=False),
     sa.UniqueConstraint(
         "deployment_row_id", "resource_link_id", name="uq_resource_link_deployment_row_id_resource_link_id"

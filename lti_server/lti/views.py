@@ -12,6 +12,8 @@ from flask_babel import gettext
 from lti_server.errors import LaunchRejected
 from lti_server.lti.addresses import with_parameters
 from lti_server.lti.keys import ToolKeys
+from lti_server.lti.picker import Picker
+from lti_server.lti.picker_views import add_picker
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.state import AGAIN, LONGEST_LOGIN_S, LoginState, StateSigner
 from lti_server.web.guards import public
@@ -32,6 +34,7 @@ class LtiParts:
 
     registrations: Registrations
     states: StateSigner
+    picker: Picker
     take_message: Take
     tool_keys: ToolKeys
     base_url: str
@@ -39,7 +42,10 @@ class LtiParts:
 
 def blueprint(parts: LtiParts) -> Blueprint:
     """`/lti/…`. A platform posts here from another site: the signed state takes the place of a CSRF token."""
-    pages = Blueprint("lti", __name__, url_prefix="/lti")
+    pages = Blueprint(
+        "lti", __name__, url_prefix="/lti", template_folder="templates", static_folder="static/lti",
+        static_url_path="/static",
+    )  # fmt: skip
 
     @pages.route("/login", methods=["GET", "POST"])
     @public("the platform begins a login")
@@ -58,6 +64,7 @@ def blueprint(parts: LtiParts) -> Blueprint:
         response.headers["Cache-Control"] = f"public, max-age={JWKS_AGE_S}"
         return response
 
+    add_picker(pages, parts.picker)
     return pages
 
 

@@ -36,6 +36,11 @@ def selector(locales: Sequence[str]) -> Callable[[], str]:
     return choose
 
 
+def N_(text: str) -> str:
+    """Mark a text for translation where it is written; it is translated where it is shown."""
+    return text
+
+
 def register(app: Flask, locales: Sequence[str]) -> None:
     """Give templates `page_locale` and `languages`, and carry `?lang=` from page to page in the address."""
 

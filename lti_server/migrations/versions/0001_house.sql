@@ -266,6 +266,33 @@ CREATE TABLE tool_key (
   retired_at timestamptz
 );
 
+-- A picker that was opened from a course. What the LMS asked for stays here, sealed; the browser holds a token alone.
+CREATE TABLE deep_link_request (
+  id uuid CONSTRAINT pk_deep_link_request PRIMARY KEY,
+  district_id uuid NOT NULL REFERENCES district (id),
+  deployment_row_id uuid NOT NULL REFERENCES deployment (id),
+  grant_id uuid NOT NULL REFERENCES grants (id),
+  grant_epoch integer NOT NULL,
+  settings bytea NOT NULL,
+  locale text NOT NULL,
+  created_at timestamptz NOT NULL,
+  choose_until timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  answered_at timestamptz
+);
+CREATE INDEX ix_deep_link_request_expires_at ON deep_link_request (expires_at);
+
+-- What a picker sent to a course: a link that names it opens exactly this, whatever became of its other parameters.
+CREATE TABLE deep_link_item (
+  id uuid CONSTRAINT pk_deep_link_item PRIMARY KEY,
+  district_id uuid NOT NULL REFERENCES district (id),
+  grant_id uuid NOT NULL REFERENCES grants (id),
+  lesson_id text NOT NULL,
+  activity_id text NOT NULL DEFAULT '',
+  kind text NOT NULL,
+  created_at timestamptz NOT NULL
+);
+
 CREATE TABLE resource_link (
   id uuid CONSTRAINT pk_resource_link PRIMARY KEY,
   district_id uuid NOT NULL REFERENCES district (id),
@@ -280,6 +307,7 @@ CREATE TABLE resource_link (
   lineitems_url text,
   lineitem_url text,
   ags_scopes text[] NOT NULL DEFAULT '{}',
+  deep_link_item_id uuid REFERENCES deep_link_item (id),
   created_at timestamptz NOT NULL,
   CONSTRAINT uq_resource_link_deployment_row_id_resource_link_id UNIQUE (deployment_row_id, resource_link_id)
 );
