@@ -179,6 +179,7 @@ TIMES = [
     Case("exp within leeway", _times(exp=-30, iat=-100), OPENS),
     Case("iat a day old, exp in ten years", _times(iat=-86_400, exp=315_360_000), "too-old"),
     Case("iat an hour ahead", _times(iat=3600, exp=7200), "not-yet-valid"),
+    Case("iat an hour ahead, nbf now", _times(iat=3600, exp=7200, nbf=0), "not-yet-valid"),
     Case("nbf an hour ahead", _times(nbf=3600), "not-yet-valid"),
     Case("nbf as D2L sends it", _times(nbf=-5), OPENS),
     says("nbf is text", "not-yet-valid", nbf="soon"),

@@ -17,7 +17,8 @@ from lti_server.accounts.store import fields_of
 from lti_server.app import House
 from lti_server.ids import DistrictId
 from lti_server.lessons import catalogue
-from lti_server.lti.signature import signing_keys
+from lti_server.lti.claims import check_message
+from lti_server.lti.signature import VerifiedClaims, signing_keys
 from lti_server.privacy import log
 from lti_server.privacy.districts import District
 from tests import world
@@ -276,6 +277,38 @@ def test_a_repeated_launch_takes_three_statements_besides_begin_and_commit(
     assert client.post("/lti/launch", data=form).status_code == 303
     assert "directory_enter" in seen[0]
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE grants SET epoch = epoch + 1",
+        "UPDATE grants SET state = 'suspended'",
+        "UPDATE session SET ended_at = now()",
+    ],
+)
+def test_a_ticket_ends_with_its_grant_and_with_its_session(
+    change: str, client: FlaskClient, platform: Platform, house: House, district: District
+) -> None:
+    ticket = world.launch(client, platform, house).location.rpartition("ticket=")[2]
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text(change))
+    assert house.handoff.exchange(ticket) is None
+
+
+def test_a_registration_that_is_marked_removed_opens_nothing_even_by_a_door_that_was_left_open(
+    client: FlaskClient, platform: Platform, house: House, district: District
+) -> None:
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE registration SET removed_at = now()"))
+    assert world.launch(client, platform, house).status_code == 403
+
+
+def test_an_unexpanded_variable_is_no_value_of_a_custom_parameter(platform: Platform, house: House) -> None:
+    said = {"lesson_id": "message-in-bits", "section": "$Canvas.course.sectionIds", "number": 7, "none": None}
+    claims = VerifiedClaims(platform.claims("n", house.clock.now(), lti_custom=said))
+    launch = check_message(claims, client_id=platform.client_id, tool_origin="http://127.0.0.1:8000")
+    assert launch.custom == {"lesson_id": "message-in-bits", "number": "7"}
 
 
 def test_a_login_is_good_for_ten_minutes(
