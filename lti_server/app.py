@@ -10,10 +10,14 @@ from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lti_server.accounts import views as account_views
+from lti_server.accounts.invitations import StaffSession
+from lti_server.accounts.permissions import Permission, may
+from lti_server.errors import NotAllowed, NotAuthenticated
 from lti_server.house import House, build_house, run_worker
 from lti_server.lessons import views as lesson_views
 from lti_server.lessons.handoff import HandedOver
 from lti_server.lessons.views import LaunchContext
+from lti_server.lti import inspector_views
 from lti_server.lti import views as lti_views
 from lti_server.lti.state import StateSigner
 from lti_server.progress import views as progress_views
@@ -62,11 +66,12 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(home.blueprint(house.catalogue))
     app.register_blueprint(account_views.blueprint(house.invitations, house.district_name, base_url=settings.base_url))
     app.register_blueprint(_lti(house))
+    app.register_blueprint(_platforms(house))
     app.register_blueprint(_lessons(house))
     api = init_api(app)
     api.register_blueprint(_progress(house))
     exempt_from_csrf(app, ("lti", "progress"))
-    init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, ("accounts", "home"))
+    init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, ("accounts", "home", "platforms"))
     return app
 
 
@@ -80,6 +85,22 @@ def _lti(house: House) -> Any:
             tool_keys=house.tool_keys,
             base_url=house.settings.base_url,
         )
+    )
+
+
+def _platforms(house: House) -> Any:
+    """The launch inspector, for the staff of a district."""
+
+    def staff(permission: Permission) -> StaffSession:
+        found = house.invitations.session(request.cookies.get(account_views.COOKIE, ""))
+        if found is None:
+            raise NotAuthenticated("Open the invitation that you were sent, or ask for another.")
+        if not may(found.role, permission):
+            raise NotAllowed("Your role does not allow this. Ask an administrator of your district.")
+        return found
+
+    return inspector_views.blueprint(
+        inspector_views.InspectorParts(inspector=house.inspector, staff=staff, platforms=house.registrations.every)
     )
 
 

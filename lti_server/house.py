@@ -26,6 +26,7 @@ from lti_server.lti import deep_linking
 from lti_server.lti.claims import RESOURCE_LINK_REQUEST
 from lti_server.lti.deep_linking import Shown
 from lti_server.lti.grades import DeliverGrade
+from lti_server.lti.inspector import Inspector
 from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import LessonPlace, OpenLaunch
 from lti_server.lti.member_source import LtiMembers
@@ -148,6 +149,10 @@ class House:
             },
             clock=self.clock,
         )
+
+    @cached_property
+    def inspector(self) -> Inspector:
+        return Inspector(self.database, self.ring, self.doors)
 
     def picker(self) -> Picker:
         """What a teacher does with a deep linking request."""

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask_babel import gettext as _
 
 from lti_server.accounts.invitations import Invitations
-from lti_server.accounts.permissions import StaffRole
+from lti_server.accounts.permissions import Permission, StaffRole, may
 from lti_server.ids import DistrictId
 from lti_server.web.guards import public
 
@@ -46,7 +46,9 @@ def blueprint(invitations: Invitations, district_name: Callable[[DistrictId], st
         if found is None:
             return make_response(redirect(url_for("home.index"), 303))
         district = district_name(found.district_id) if found.district_id else ""
-        return make_response(render_template("accounts/account.html", role=role_name(found.role), district=district))
+        manages = bool(district) and may(found.role, Permission.MANAGE_PLATFORMS)
+        values = {"role": role_name(found.role), "district": district, "manages_platforms": manages}
+        return make_response(render_template("accounts/account.html", **values))
 
     _sign_out(pages, invitations, cookie_path, https=https)
     return pages

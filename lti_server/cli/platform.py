@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -89,6 +90,27 @@ def remove(registration_id: str) -> dict[str, Any]:
         owner = districts.current(connection, house.ring)
     note(house, owner, "platform remove", registration=str(found.id))
     return {"registration_id": str(found.id), "state": "removed"}
+
+
+@platform.command()
+@click.argument("registration_id")
+@click.option("--last", default=50, show_default=True, type=click.IntRange(1, 200), help="How many of each.")
+@answers
+def inspect(registration_id: str, last: int) -> dict[str, Any]:
+    """Show the last launches and grade deliveries of an LMS, and why those that failed did."""
+    house = open_house()
+    try:
+        found = house.inspector(RegistrationId(UUID(registration_id)), most=last)
+    except ValueError as error:
+        raise NotFound("There is no such platform. `lti-server platform list` shows those there are.") from error
+    with house.database.tenant(found.district_id) as connection:
+        owner = districts.current(connection, house.ring)
+    note(house, owner, "platform inspect", registration=registration_id)
+    return {
+        "registration_id": registration_id,
+        "launches": [{**asdict(one), "at": one.at.isoformat()} for one in found.launches],
+        "deliveries": [{**asdict(one), "at": one.at.isoformat()} for one in found.deliveries],
+    }
 
 
 def _row(one: Registered, slug: str) -> dict[str, Any]:

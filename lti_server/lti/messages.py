@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from lti_server.db import Database, Door
+from lti_server.db import Database, Door, enter, find_by
 from lti_server.errors import LaunchRejected
 from lti_server.ids import Clock, DistrictId
 from lti_server.lti import signature, store
@@ -22,8 +23,8 @@ from lti_server.lti.platform_keys import KeySet, PlatformKeys
 from lti_server.lti.signature import Token, VerifiedClaims
 from lti_server.lti.state import LoginState
 from lti_server.lti.store import Standing
-from lti_server.privacy import log
-from lti_server.privacy.crypto import KeyRing
+from lti_server.privacy import districts, log
+from lti_server.privacy.crypto import DistrictKeys, KeyRing
 from lti_server.privacy.doors import DoorKeys
 
 NONCE_LIFE = timedelta(minutes=20)
@@ -110,6 +111,10 @@ class TakeMessage:
         except _Refused as refused:
             self._note(refused)
             raise refused.error from refused
+        except LaunchRejected as error:
+            if error.reason == "unknown-deployment":
+                self._note_stranger(state, error)
+            raise
 
     def _take(self, token: Token, state: LoginState, *, refreshed: bool) -> str:
         now = self._clock.now()
@@ -141,17 +146,20 @@ class TakeMessage:
     def _note(self, refused: _Refused) -> None:
         """A refusal has a transaction of its own: what it refused was rolled back (design 2, "Log")."""
         standing = refused.standing
-        entry = log.entry(
-            standing.keys,
-            at=self._clock.now(),
-            actor=f"registration:{standing.registration_id}",
-            act="launch",
-            decision="refused",
-            purpose=PURPOSE,
-            payload={"reason": refused.error.reason},
-        )
+        entry = _refusal(standing.keys, standing.registration_id, refused.error, self._clock.now())
         with self._database.tenant(standing.district_id) as connection:
             log.record(connection, entry)
+
+    def _note_stranger(self, state: LoginState, error: LaunchRejected) -> None:
+        """A deployment that nobody registered is told to the one district that has its client, if there is one."""
+        key = self._doors.of(Door.CLIENT, state.issuer, state.client_id)
+        with self._database.anyone() as connection:
+            owners = find_by(connection, Door.CLIENT, key)
+            if len(owners) != 1:
+                return
+            enter(connection, owners[0].district_id)
+            keys = districts.current(connection, self._ring).keys
+            log.record(connection, _refusal(keys, owners[0].target_id, error, self._clock.now()))
 
     def _standing(self, connection: Connection, token: Token, state: LoginState, now: datetime) -> Standing:
         """The deployment selects district and key; the state binds issuer and client (design 2)."""
@@ -182,3 +190,10 @@ class TakeMessage:
         return check_token(
             token.claims, issuer=standing.issuer, client_id=standing.client_id, nonce=state.nonce, now=now
         )
+
+
+def _refusal(keys: DistrictKeys, registration_id: UUID, error: LaunchRejected, now: datetime) -> dict[str, object]:
+    return log.entry(
+        keys, at=now, actor=f"registration:{registration_id}", act="launch", decision="refused", purpose=PURPOSE,
+        payload={"reason": error.reason, "registration": str(registration_id)},
+    )  # fmt: skip

@@ -115,7 +115,7 @@ class OpenPicker:
             connection,
             log.entry(
                 standing.keys, at=message.now, actor=f"registration:{standing.registration_id}", act="deep-linking",
-                decision="allowed", purpose=PURPOSE, payload={"deployment": str(standing.deployment_row_id)},
+                decision="allowed", purpose=PURPOSE, payload={"registration": str(standing.registration_id)},
             ),
         )  # fmt: skip
         return f"{self._base_url}/lti/choose?request={token}"

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("tests/unit/lti", "tests/functional/test_launch.py", "tests/functional/test_hostile_launches.py")
+TESTS = (
+    "tests/unit/lti", "tests/functional/test_launch.py", "tests/functional/test_launch_refused.py",
+    "tests/functional/test_hostile_launches.py",
+)  # fmt: skip
 LTI = "lti_server/lti/"
 STEPS = "lti_server/migrations/versions/0001_launch.sql"
 

@@ -1,0 +1,139 @@
+"""The launch inspector: the last launches and grade deliveries of a platform, and why those that failed did.
+
+No name, e-mail, token or id of a person is in what it shows: the log's sealed words and the outbox's own reasons alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.db import Database, Door, enter_by
+from lti_server.errors import NotFound
+from lti_server.ids import DistrictId, RegistrationId
+from lti_server.lti.reasons import sentence
+from lti_server.privacy import districts, log
+from lti_server.privacy.crypto import DistrictKeys, KeyRing
+from lti_server.privacy.doors import DoorKeys
+
+MOST = 200
+# How far back the log is read for one platform among several of a district.
+LOOKED_AT = 2_000
+ACTS = ("launch", "deep-linking", "data-privacy", "notice")
+
+_ENTRIES = sa.text(
+    "SELECT at, act, decision, payload FROM log_entry WHERE act = ANY(:acts) ORDER BY at DESC, id DESC LIMIT :most"
+)
+_DELIVERIES = sa.text(
+    """
+SELECT g.state, g.reason, g.queued_at, g.settled_at, g.attempts, l.lesson_id, c.activity_id
+FROM grade_delivery g
+JOIN grade_column c ON c.id = g.column_id
+JOIN resource_link l ON l.id = c.resource_link_id
+JOIN deployment d ON d.id = l.deployment_row_id
+WHERE d.registration_id = :registration
+ORDER BY coalesce(g.settled_at, g.queued_at) DESC LIMIT :most
+"""
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenLaunch:
+    """One launch. `reason` and `sentence` are empty where it opened; `refused_fields` counts what was not kept."""
+
+    at: datetime
+    act: str
+    opened: bool
+    reason: str
+    sentence: str
+    refused_fields: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenDelivery:
+    """One grade on its way. `sentence` is empty where it arrived or is still to be sent."""
+
+    at: datetime
+    state: str
+    attempts: int
+    lesson_id: str
+    activity_id: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What a platform's last days were like, newest first."""
+
+    district_id: DistrictId
+    registration_id: RegistrationId
+    issuer: str
+    launches: tuple[SeenLaunch, ...]
+    deliveries: tuple[SeenDelivery, ...]
+
+
+class Inspector:
+    """Reads the log and the outbox of one district."""
+
+    def __init__(self, database: Database, ring: KeyRing, doors: DoorKeys) -> None:
+        self._database = database
+        self._ring = ring
+        self._doors = doors
+
+    def __call__(
+        self, registration_id: RegistrationId, *, most: int = 50, within: DistrictId | None = None
+    ) -> Inspection:
+        """The last `most` (at most 200) launches and deliveries; `within` keeps an administrator to their district.
+
+        Raises:
+            NotFound: there is no such platform, or it is another district's; the answer is the same.
+        """
+        most = max(1, min(most, MOST))
+        with self._database.anyone() as connection:
+            key = self._doors.of(Door.REGISTRATION, str(registration_id))
+            found = enter_by(connection, Door.REGISTRATION, key)
+            if found is None or within not in (None, found.district_id):
+                raise NotFound("There is no such platform. `lti-server platform list` shows those there are.")
+            keys = districts.current(connection, self._ring).keys
+            issuer = connection.execute(
+                sa.text("SELECT issuer FROM registration WHERE id = :id"), {"id": registration_id}
+            ).scalar_one()
+            return Inspection(
+                district_id=found.district_id,
+                registration_id=registration_id,
+                issuer=issuer,
+                launches=tuple(_launches(connection, keys, registration_id, most)),
+                deliveries=tuple(_deliveries(connection, registration_id, most)),
+            )
+
+
+def _launches(
+    connection: Connection, keys: DistrictKeys, registration_id: RegistrationId, most: int
+) -> Iterable[SeenLaunch]:
+    shown = 0
+    for row in connection.execute(_ENTRIES, {"acts": list(ACTS), "most": LOOKED_AT}):
+        said = log.payload_of(keys, bytes(row.payload))
+        if said.get("registration") != str(registration_id):
+            continue
+        reason, refused = str(said.get("reason") or ""), said.get("refused")
+        yield SeenLaunch(
+            at=row.at, act=row.act, opened=row.decision == "allowed", reason=reason,
+            sentence=sentence(reason) if row.decision != "allowed" else "",
+            refused_fields={str(name): int(count) for name, count in refused.items()}
+            if isinstance(refused, dict) else {},
+        )  # fmt: skip
+        shown += 1
+        if shown >= most:
+            return
+
+
+def _deliveries(connection: Connection, registration_id: RegistrationId, most: int) -> Iterable[SeenDelivery]:
+    for row in connection.execute(_DELIVERIES, {"registration": registration_id, "most": most}):
+        yield SeenDelivery(
+            at=row.settled_at or row.queued_at, state=row.state, attempts=row.attempts, lesson_id=row.lesson_id,
+            activity_id=row.activity_id, sentence=row.reason or "",
+        )  # fmt: skip
