@@ -10,6 +10,8 @@ from flask import abort
 
 from lti_server_demo_lms.faults import Faults
 from lti_server_demo_lms.keys import PlatformKey
+from lti_server_demo_lms.profiles import PROFILES, Profile
+from lti_server_demo_lms.roster import Roster
 from lti_server_demo_lms.store import Store
 from lti_server_demo_lms.tokens import Tokens
 from lti_server_demo_lms.world import Course, District, World
@@ -17,9 +19,10 @@ from lti_server_demo_lms.world import Course, District, World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoLmsConfig:
-    """Where the platform is, where its tool is, and what its schools are.
+    """Where the platform is, where its tool is, what its schools are, and which vendor's platform it does as.
 
-    `page_size` is the longest page of any list; without `frame`, lessons open in new windows alone.
+    `page_size` is the longest page of a list, where the profile names none; without `frame`, lessons open in new
+    windows alone. `create_app` puts the profile's ids in place of those of `world`.
     """
 
     base_url: str
@@ -28,8 +31,13 @@ class DemoLmsConfig:
     world: World
     page_size: int = 10
     frame: bool = True
+    profile: Profile = PROFILES["plain"]
 
     def issuer(self, district: District) -> str:
+        """`iss`, which some vendors share among all schools; where the platform answers is `address`."""
+        return self.profile.issuer or self.address(district)
+
+    def address(self, district: District) -> str:
         return f"{self.base_url.rstrip('/')}/{district.slug}"
 
     @property
@@ -51,9 +59,11 @@ class Parts:
     key: PlatformKey
     tokens: Tokens
     faults: Faults
+    roster: Roster
 
     def district(self, slug: str) -> District:
-        found = self.config.world.district(slug)
+        """With those who are in its courses now; 404 where there is none."""
+        found = self.roster.district(slug)
         if found is None:
             abort(404)
         return found
@@ -68,12 +78,28 @@ class Parts:
     def issuer(self, district: District) -> str:
         return self.config.issuer(district)
 
+    def address(self, district: District) -> str:
+        """What the addresses of this district's endpoints begin with."""
+        return self.config.address(district)
+
+    def token_audience(self, district: District) -> str:
+        """What `aud` of an assertion must be."""
+        return self.config.profile.token_audience or f"{self.address(district)}/token"
+
+    def memberships_url(self, district: District, course: Course) -> str:
+        return f"{self.address(district)}/memberships/{course.id}"
+
     def line_items_url(self, district: District, course: Course) -> str:
-        return f"{self.issuer(district)}/lineitems/{course.id}?type_id=2"
+        return f"{self.address(district)}/lineitems/{course.id}{self._query}"
 
     def line_item_url(self, district: District, course: Course, item: int, service: str = "") -> str:
-        """With a query, as some LMSs have it: a tool must put `/scores` before it (AGS 2.0, 3.4)."""
-        return f"{self.issuer(district)}/lineitems/{course.id}/{item}{service}?type_id=2"
+        """Some LMSs have a query in it: a tool must put `/scores` before it (AGS 2.0, 3.4)."""
+        return f"{self.address(district)}/lineitems/{course.id}/{item}{service}{self._query}"
+
+    @property
+    def _query(self) -> str:
+        query = self.config.profile.line_item_query
+        return f"?{query}" if query else ""
 
     def registration(self, slug: str) -> Mapping[str, str]:
         """What an administrator of the tool registers for a district; the names are those of `platform add`.
@@ -84,12 +110,17 @@ class Parts:
         district = self.config.world.district(slug)
         if district is None:
             raise KeyError(slug)
-        issuer = self.issuer(district)
+        address, audience = self.address(district), self.config.profile.token_audience
         return {
-            "issuer": issuer,
+            "issuer": self.issuer(district),
             "client_id": district.client_id,
             "deployment_id": district.deployment_id,
-            "auth_login_url": f"{issuer}/auth",
-            "auth_token_url": f"{issuer}/token",
-            "jwks_url": f"{issuer}/jwks",
+            "auth_login_url": f"{address}/auth",
+            "auth_token_url": f"{address}/token",
+            "jwks_url": f"{address}/jwks",
+            **({"token_audience": audience} if audience else {}),
         }
+
+    def client_id_in_json(self, district: District) -> str | int:
+        """As bodies other than JWTs write it."""
+        return int(district.client_id) if self.config.profile.client_id_is_number else district.client_id

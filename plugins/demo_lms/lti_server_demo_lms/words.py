@@ -13,6 +13,7 @@ _FRENCH = {
     "Sign in as": "Se connecter en tant que",
     "Sign in as somebody else": "Se connecter en tant que quelqu’un d’autre",
     "Teachers": "Enseignants",
+    "Assistants": "Assistants",
     "Pupils": "Élèves",
     "Courses": "Cours",
     "Lessons": "Leçons",
