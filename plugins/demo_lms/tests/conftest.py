@@ -35,6 +35,7 @@ from lti_server_demo_lms import (
     sample_world,
 )
 from lti_server_demo_lms.parts import Parts
+from lti_server_demo_lms.store import Store
 from werkzeug.test import TestResponse
 
 BASE = "http://127.0.0.1:8001"
@@ -106,12 +107,12 @@ class Lms:
         return str(answer.json["id"]).removeprefix(BASE)
 
     def score(self, column: str, person_id: str, at: str = "2026-11-24T10:00:00.000Z", **changes: Any) -> TestResponse:
-        body = {
-            "userId": person_id, "scoreGiven": 80, "scoreMaximum": 100, "timestamp": at,
-            "activityProgress": "Completed", "gradingProgress": "FullyGraded", **changes,
-        }  # fmt: skip
-        address = self.below(column, "scores")
+        return self.send(column, {**scored(person_id), "timestamp": at, **changes})
+
+    def send(self, column: str, body: dict[str, Any]) -> TestResponse:
+        """A score as it stands."""
         headers = self.bearer(AGS + "score")
+        address = self.below(column, "scores")
         return self.client.post(address, data=json.dumps(body), headers=headers, content_type=SCORE)
 
     def below(self, column: str, service: str) -> str:
@@ -163,6 +164,12 @@ def tool_key() -> RSAKey:
 
 
 @pytest.fixture(scope="session")
+def platform_key() -> str:
+    """One for all platforms, as a key takes longest to make."""
+    return json.dumps(RSAKey.generate_key(2_048).as_dict(private=True))
+
+
+@pytest.fixture(scope="session")
 def tool_url(tool_key: RSAKey) -> Iterator[str]:
     """A tool that has only its key set."""
     body = json.dumps({"keys": [{**tool_key.as_dict(private=False), "kid": "tool-key"}]}).encode()
@@ -184,6 +191,13 @@ def tool_url(tool_key: RSAKey) -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def scored(person_id: str) -> dict[str, Any]:
+    return {
+        "userId": person_id, "scoreGiven": 80, "scoreMaximum": 100, "timestamp": "2026-11-24T10:00:00.000Z",
+        "activityProgress": "Completed", "gradingProgress": "FullyGraded",
+    }  # fmt: skip
 
 
 LINK = re.compile(r"""<([^>]*)>((?:\s*;\s*\w+=(?:"[^"]*"|[^";,]*))*)""")
@@ -216,7 +230,7 @@ def lms(tmp_path: Path, tool_url: str, tool_key: RSAKey) -> Lms:
 
 
 @pytest.fixture
-def launched(tmp_path: Path, tool_url: str, tool_key: RSAKey) -> Callable[..., Lms]:
+def launched(tmp_path: Path, tool_url: str, tool_key: RSAKey, platform_key: str) -> Callable[..., Lms]:
     """Makes platforms of a profile; `link` stands before the links of the first course."""
     numbers = itertools.count()
 
@@ -226,7 +240,9 @@ def launched(tmp_path: Path, tool_url: str, tool_key: RSAKey) -> Callable[..., L
             first, *others = built.districts
             course = replace(first.courses[0], links=(link, *first.courses[0].links))
             built = World(districts=(replace(first, courses=(course, *first.courses[1:])), *others))
-        return made(tmp_path / str(next(numbers)), tool_url, tool_key, profile, built)
+        data_dir = tmp_path / str(next(numbers))
+        Store(data_dir).secret("signing_key", lambda: platform_key)
+        return made(data_dir, tool_url, tool_key, profile, built)
 
     return start
 
