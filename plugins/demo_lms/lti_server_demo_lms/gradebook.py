@@ -83,6 +83,7 @@ def scored(parts: Parts, district: District, course: Course, item: int) -> Respo
 
 
 def results(parts: Parts, district: District, course: Course, item: int) -> Response:
+    profile = parts.config.profile
     _found(parts, district, course, item)
     wanted = request.args.get("user_id")
     rows = [
@@ -92,6 +93,7 @@ def results(parts: Parts, district: District, course: Course, item: int) -> Resp
             "userId": person,
             "resultScore": score["scoreGiven"],
             "resultMaximum": score["scoreMaximum"],
+            **scoring.comment(profile, score, filtered=wanted is not None),
         }
         for person, score in parts.store.scores(item).items()
         if wanted in (None, person) and score["gradingProgress"] == "FullyGraded" and "scoreGiven" in score

@@ -130,6 +130,10 @@ class Profile:
     line_item_claim: Literal["single", "graded"] = "single"
     # Blackboard lists the columns that the tool made, not its own.
     lists_own_columns: bool = True
+    # Blackboard leaves comments out of results that are asked for one person.
+    filtered_results_have_comments: bool = True
+    # Blackboard makes line ends of a comment into `<br/>`.
+    line_ends_are_breaks: bool = False
 
     # Moodle compares whole seconds; Canvas and Open edX instants.
     score_clock: Literal["second", "instant"] = "second"
@@ -208,6 +212,8 @@ BLACKBOARD = Profile(
     deployment_id="{uuid}",
     line_item_claim="graded",
     lists_own_columns=False,
+    filtered_results_have_comments=False,
+    line_ends_are_breaks=True,
     unknown_user=Refusal(400, "User could not be found"),
     outsider=Refusal(400, "User could not be found"),
 )

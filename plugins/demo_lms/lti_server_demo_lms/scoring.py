@@ -58,6 +58,14 @@ def kept(profile: Profile, given: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
+def comment(profile: Profile, score: dict[str, Any], *, filtered: bool) -> dict[str, str]:
+    """What a result says beside its numbers (AGS 2.0, 3.3.4); `filtered` where it was asked for one person."""
+    said = score.get("comment")
+    if not isinstance(said, str) or (filtered and not profile.filtered_results_have_comments):
+        return {}
+    return {"comment": said.replace("\n", "<br/>") if profile.line_ends_are_breaks else said}
+
+
 def stale(profile: Profile, last: datetime, at: datetime) -> Sequence[Refusal]:
     """The refusal of a score that does not follow the last one of the same person and line item; else nothing."""
     if profile.score_clock == "second":

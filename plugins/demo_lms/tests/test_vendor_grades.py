@@ -124,6 +124,23 @@ def test_who_has_no_grades_is_refused_as_the_vendor_refuses(
     assert standing(lms, column) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "alone", "among_all"),
+    [("plain", "Well done.\nGo on.", "Well done.\nGo on."), ("blackboard", None, "Well done.<br/>Go on.")],
+)
+def test_a_comment_comes_back_as_the_vendor_keeps_it(
+    launched: Any, name: str, alone: str | None, among_all: str
+) -> None:
+    lms = launched(PROFILES[name])
+    column, pupil = lms.column(), lms.course.pupils[0].id
+    lms.score(column, pupil, comment="Well done.\nGo on.")
+    results = lms.below(column, "results")
+    mark = "&" if "?" in results else "?"
+    [one] = lms.get(f"{results}{mark}user_id={pupil}", AGS + "result.readonly").json
+    [listed] = lms.get(results, AGS + "result.readonly").json
+    assert (one.get("comment"), listed["comment"]) == (alone, among_all)
+
+
 @pytest.mark.parametrize(("name", "query"), [("moodle", "?type_id=2"), ("canvas", ""), ("blackboard", "")])
 def test_a_line_item_s_address_has_the_vendor_s_query(launched: Any, name: str, query: str) -> None:
     lms = launched(PROFILES[name])
