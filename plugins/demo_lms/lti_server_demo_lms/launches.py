@@ -38,7 +38,8 @@ def blueprint(parts: Parts) -> Blueprint:
 
         Where the client or its address is not the registered one, nothing is sent there (RFC 6749, 4.1.2.1).
         """
-        district, given = parts.district(slug), request.values
+        given = request.values
+        district = parts.at_endpoint(slug, given.get("login_hint"))
         if given.get("client_id") != district.client_id:
             return _refused("client_id")
         if given.get("redirect_uri") != parts.config.launch_url:

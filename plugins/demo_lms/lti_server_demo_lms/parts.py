@@ -16,6 +16,9 @@ from lti_server_demo_lms.store import Store
 from lti_server_demo_lms.tokens import Tokens
 from lti_server_demo_lms.world import Course, District, World
 
+# Stands for a district's slug in addresses that all of them share.
+EVERY_SCHOOL = "every-school"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoLmsConfig:
@@ -68,6 +71,18 @@ class Parts:
             abort(404)
         return found
 
+    def at_endpoint(self, slug: str, login_hint: str | None = None) -> District:
+        """Whose authorization, token or key set address is called; 404 where there is none.
+
+        Where all districts share it, that of who signs in: any will do for what they have in common.
+        """
+        if not self.config.profile.one_endpoint:
+            return self.district(slug)
+        if slug != EVERY_SCHOOL:
+            abort(404)
+        all_of_them = [self.district(one.slug) for one in self.config.world.districts]
+        return next((one for one in all_of_them if login_hint and one.person(login_hint)), all_of_them[0])
+
     def place(self, slug: str, course_id: str) -> tuple[District, Course]:
         district = self.district(slug)
         course = district.course(course_id)
@@ -82,9 +97,15 @@ class Parts:
         """What the addresses of this district's endpoints begin with."""
         return self.config.address(district)
 
+    def endpoint(self, district: District, name: str) -> str:
+        """The address of `auth`, `token` or `jwks`."""
+        if self.config.profile.one_endpoint:
+            return f"{self.config.base_url.rstrip('/')}/{EVERY_SCHOOL}/{name}"
+        return f"{self.address(district)}/{name}"
+
     def token_audience(self, district: District) -> str:
         """What `aud` of an assertion must be."""
-        return self.config.profile.token_audience or f"{self.address(district)}/token"
+        return self.config.profile.token_audience or self.endpoint(district, "token")
 
     def memberships_url(self, district: District, course: Course) -> str:
         return f"{self.address(district)}/memberships/{course.id}"
@@ -110,14 +131,14 @@ class Parts:
         district = self.config.world.district(slug)
         if district is None:
             raise KeyError(slug)
-        address, audience = self.address(district), self.config.profile.token_audience
+        audience = self.config.profile.token_audience
         return {
             "issuer": self.issuer(district),
             "client_id": district.client_id,
             "deployment_id": district.deployment_id,
-            "auth_login_url": f"{address}/auth",
-            "auth_token_url": f"{address}/token",
-            "jwks_url": f"{address}/jwks",
+            "auth_login_url": self.endpoint(district, "auth"),
+            "auth_token_url": self.endpoint(district, "token"),
+            "jwks_url": self.endpoint(district, "jwks"),
             **({"token_audience": audience} if audience else {}),
         }
 

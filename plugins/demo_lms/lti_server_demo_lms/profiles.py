@@ -58,6 +58,8 @@ class Profile:
     issuer: str | None = None
     # Canvas and Moodle make ids of digits and letters; Blackboard has one id of the tool for every school.
     client_id: str = "{id}"
+    # Blackboard has one authorization, token and key set address for every school, and a token is good at each of them.
+    one_endpoint: bool = False
     # Canvas writes its client ids as JSON numbers where no JWT is concerned.
     client_id_is_number: bool = False
     # Canvas has a number, a colon and a hash; Moodle a small number; Blackboard a UUID that alone tells schools apart.
@@ -208,6 +210,7 @@ MOODLE = Profile(
 BLACKBOARD = Profile(
     name="blackboard",
     issuer="https://blackboard.com",
+    one_endpoint=True,
     client_id="5f8b1f0c-64a1-4f36-9a52-2f7f1f7f3c11",
     deployment_id="{uuid}",
     line_item_claim="graded",

@@ -61,12 +61,12 @@ def blueprint(parts: Parts) -> Blueprint:
 def _add_keys(api: Blueprint, parts: Parts) -> None:
     @api.get("/jwks")
     def jwks(slug: str) -> Response:
-        parts.district(slug)
+        parts.at_endpoint(slug)
         return _faulty(parts, parts.faults.jwks) or jsonify(parts.key.jwks())
 
     @api.post("/token")
     def token(slug: str) -> ResponseReturnValue:
-        district = parts.district(slug)
+        district = parts.at_endpoint(slug)
         answer = _faulty(parts, parts.faults.token)
         if answer is not None:
             return answer

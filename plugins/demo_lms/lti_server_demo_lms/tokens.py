@@ -59,7 +59,7 @@ class Tokens:
         if not granted:
             raise Refused("invalid_scope", "None of the scopes that were asked for is offered.")
         bearer, now_s = secrets.token_urlsafe(32), int(time.time())
-        self._store.add_token(district.slug, _hash(bearer), granted, now_s + TOKEN_LIFE_S, now_s)
+        self._store.add_token(self._realm(district), _hash(bearer), granted, now_s + TOKEN_LIFE_S, now_s)
         return {"access_token": bearer, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S, "scope": granted}
 
     def scopes(self, district: District, header: str) -> frozenset[str] | None:
@@ -67,7 +67,11 @@ class Tokens:
         kind, _, bearer = header.partition(" ")
         if kind.lower() != "bearer":
             return None
-        return self._store.token_scopes(district.slug, _hash(bearer.strip()), int(time.time()))
+        return self._store.token_scopes(self._realm(district), _hash(bearer.strip()), int(time.time()))
+
+    def _realm(self, district: District) -> str:
+        """Where a token is good: in one district, or in all."""
+        return "" if self._profile.one_endpoint else district.slug
 
     def _claims(self, assertion: str) -> Mapping[str, Any]:
         try:
@@ -103,7 +107,7 @@ class Tokens:
             raise _no_client("The client assertion has expired, is from the future, or means to live over an hour.")
         if not isinstance(jti, str) or not jti:
             raise _no_client("The client assertion has no jti.")
-        first = self._store.use_assertion(district.slug, _hash(jti), int(expires) + LEEWAY_S, now_s)
+        first = self._store.use_assertion(self._realm(district), _hash(jti), int(expires) + LEEWAY_S, now_s)
         if self._profile.checks_jti and not first:
             raise _no_client("This client assertion was used before (jti).")
 

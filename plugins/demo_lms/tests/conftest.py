@@ -88,7 +88,7 @@ class Lms:
             "grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": assertion, "scope": scope, **changes,
         }  # fmt: skip
-        return self.client.post(f"{self.path}/token", data=form)
+        return self.client.post(self.parts.endpoint(self.district, "token").removeprefix(BASE), data=form)
 
     def bearer(self, *scopes: str) -> dict[str, str]:
         answer = self.ask_token(self.assertion(), " ".join(scopes))
@@ -138,10 +138,12 @@ class Lms:
             "response_type": "id_token", "response_mode": "form_post", "prompt": "none", "nonce": "n-1",
             "state": "s-1", "login_hint": begun["login_hint"], "lti_message_hint": begun["lti_message_hint"],
         }  # fmt: skip
-        answer = self.client.get(f"{self.path}/auth", query_string=query)
+        answer = self.client.get(self.parts.endpoint(self.district, "auth").removeprefix(BASE), query_string=query)
         found = re.search(r'name="id_token" value="([^"]+)"', answer.text)
         assert found is not None, answer.text
-        keys = KeySet.import_key_set(self.client.get(f"{self.path}/jwks").json)
+        keys = KeySet.import_key_set(
+            self.client.get(self.parts.endpoint(self.district, "jwks").removeprefix(BASE)).json
+        )
         return jwt.decode(found[1], keys, algorithms=["RS256"]).claims
 
     def members(self, query: str = "") -> list[list[dict[str, Any]]]:

@@ -72,10 +72,27 @@ def test_districts_share_what_the_vendor_shares(
     assert (first["client_id"] == second["client_id"]) is one_client
     assert first["deployment_id"] != second["deployment_id"]
     assert deployments in (None, [first["deployment_id"], second["deployment_id"]])
-    assert (first["auth_token_url"], second["auth_token_url"]) == (
-        f"{BASE}/north-valley/token",
-        f"{BASE}/river-bend/token",
-    )
+    addresses = ("auth_login_url", "auth_token_url", "jwks_url")
+    # One client of one issuer has one set of addresses.
+    assert all((first[one] == second[one]) is one_client for one in addresses)
+
+
+@pytest.mark.parametrize(("name", "status"), [("schoology", 401), ("blackboard", 200)])
+def test_a_token_is_good_at_every_school_of_blackboard(launched: Any, name: str, status: int) -> None:
+    lms = launched(PROFILES[name])
+    headers = lms.bearer(NRPS)
+    assert lms.client.get("/river-bend/memberships/rb-lab-7", headers=headers).status_code == status
+
+
+def test_the_address_that_schools_share_knows_who_signs_in(launched: Any) -> None:
+    lms = launched(PROFILES["blackboard"])
+    assert lms.client.get("/north-valley/jwks").status_code == 404
+    assert lms.client.post("/river-bend/token").status_code == 404
+    first, second = lms.parts.config.world.districts
+    for district in (second, first):
+        lms.district, lms.course = district, district.courses[0]
+        said = lms.launch(lms.course.pupils[0])
+        assert (said["sub"], said[LTI + "deployment_id"]) == (lms.course.pupils[0].id, district.deployment_id)
 
 
 @pytest.mark.parametrize(
