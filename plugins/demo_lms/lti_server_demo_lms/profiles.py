@@ -170,7 +170,8 @@ CANVAS = Profile(
     login_deployment="deployment_id",
     login_extra=(("canvas_environment", "prod"),),
     legacy_user_id=True,
-    variables=LTI_VARIABLES | {HISTORY, "Canvas.course.sectionIds", "com.instructure.User.sectionNames"},
+    variables=LTI_VARIABLES
+    | {HISTORY, "Canvas.course.id", "Canvas.course.sectionIds", "com.instructure.User.sectionNames"},
     members_page=50,
     rlid_context=True,
     rlid_beats_role=True,

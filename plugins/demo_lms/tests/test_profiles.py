@@ -202,6 +202,15 @@ LINK = ResourceLink(
 )
 
 
+def test_canvas_writes_its_own_ids_as_numbers(launched: Any) -> None:
+    link = replace(LINK, parameters=(("course", "$Canvas.course.id"),))
+    courses = [launched(PROFILES[name], link=link) for name in ("canvas", "canvas", "moodle")]
+    first, again, other = (lms.launch(lms.course.pupils[0], link.id)[LTI + "custom"]["course"] for lms in courses)
+    assert isinstance(first, int)
+    assert first == again
+    assert other == "$Canvas.course.id"
+
+
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [

@@ -196,13 +196,23 @@ def test_no_differences_are_linked_where_there_are_none(launched: Any, name: str
     )
 
 
-@pytest.mark.parametrize(("only", "count"), [(True, 1), (False, 26)])
-def test_d2l_lists_only_who_has_launched_unless_it_is_switched(launched: Any, only: bool, count: int) -> None:
-    lms = launched(replace(PROFILES["d2l"], only_launched=only))
-    assert sum(map(len, lms.members())) == count - only
+@pytest.mark.parametrize(
+    ("profile", "before", "after"),
+    [
+        (PROFILES["plain"], 26, 26),
+        (PROFILES["d2l"], 0, 1),
+        (replace(PROFILES["d2l"], only_launched=False), 26, 26),
+    ],
+    ids=["plain", "d2l", "d2l with the switch"],
+)
+def test_d2l_lists_only_who_has_launched_unless_it_is_switched(
+    launched: Any, profile: Profile, before: int, after: int
+) -> None:
+    lms = launched(profile)
+    assert sum(map(len, lms.members())) == before
     lms.launch(lms.course.pupils[4])
     found = [one["user_id"] for page in lms.members() for one in page]
-    assert len(found) == count
+    assert len(found) == after
     assert lms.course.pupils[4].id in found
 
 
