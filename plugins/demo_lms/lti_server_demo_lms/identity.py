@@ -26,8 +26,8 @@ def _district(district: District, number: int, profile: Profile) -> District:
     people = _people(district, profile)
     return replace(
         district,
-        client_id=_form(profile.client_id, district.client_id, district.slug, number),
-        deployment_id=_form(profile.deployment_id, district.deployment_id, district.slug, number),
+        client_id=_form(profile.client_id, district.client_id, f"client:{district.slug}", number),
+        deployment_id=_form(profile.deployment_id, district.deployment_id, f"deployment:{district.slug}", number),
         courses=tuple(_course(district.slug, course, people, profile) for course in district.courses),
     )
 
@@ -44,12 +44,12 @@ def _people(district: District, profile: Profile) -> dict[str, Person]:
     """Each person once, by their id in the world."""
     once = {one.person.id: one.person for course in district.courses for one in course.enrolments}
     return {
-        person.id: replace(person, id=_form(profile.person_id, person.id, district.slug, number))
+        person.id: replace(person, id=_form(profile.person_id, person.id, f"tenant:{district.slug}", number))
         for number, person in enumerate(once.values(), start=101)
     }
 
 
-def _form(form: str, own: str, slug: str, number: int) -> str:
-    """`hash` and `uuid` are the district's: the same at every start."""
-    digest = hashlib.sha1(f"{form}:{slug}".encode(), usedforsecurity=False).hexdigest()
-    return form.format(id=own, slug=slug, number=number, hash=digest, uuid=uuid5(NAMESPACE_URL, f"urn:demo-lms:{slug}"))
+def _form(form: str, own: str, what: str, number: int) -> str:
+    """`hash` and `uuid` are those of `what`: the same at every start."""
+    digest = hashlib.sha1(what.encode(), usedforsecurity=False).hexdigest()
+    return form.format(id=own, number=number, hash=digest, uuid=uuid5(NAMESPACE_URL, f"urn:demo-lms:{what}"))

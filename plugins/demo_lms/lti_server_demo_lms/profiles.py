@@ -48,8 +48,8 @@ LINK_FORMS: Mapping[str, LinkForm] = MappingProxyType(
 class Profile:
     """One vendor's platform; the defaults are the plain one, which does what the specifications say.
 
-    Forms of ids are for `str.format`, of `slug`, `number` (from 1), `hash` (40 digits), `uuid`, and `id` (the world's
-    own).
+    Forms of ids are for `str.format`, of `number` (from 1), `hash` (40 digits), `uuid`, and `id` (the world's own);
+    that of contexts of `id` and the district's `slug`.
     """
 
     name: str

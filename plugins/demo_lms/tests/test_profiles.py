@@ -71,6 +71,7 @@ def test_districts_share_what_the_vendor_shares(
     assert (first["issuer"] == second["issuer"]) is one_issuer
     assert (first["client_id"] == second["client_id"]) is one_client
     assert first["deployment_id"] != second["deployment_id"]
+    assert first["deployment_id"] != first["client_id"]
     assert deployments in (None, [first["deployment_id"], second["deployment_id"]])
     addresses = ("auth_login_url", "auth_token_url", "jwks_url")
     # One client of one issuer has one set of addresses.
