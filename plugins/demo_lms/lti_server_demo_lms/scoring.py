@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NoReturn
 
 from flask import abort
@@ -68,7 +69,8 @@ def comment(profile: Profile, score: dict[str, Any], *, filtered: bool) -> dict[
 
 def stale(profile: Profile, last: datetime, at: datetime) -> Sequence[Refusal]:
     """The refusal of a score that does not follow the last one of the same person and line item; else nothing."""
+    kept_s, given_s = last.timestamp(), at.timestamp()
     if profile.score_clock == "second":
-        last, at = (datetime.fromtimestamp(int(one.timestamp()), UTC) for one in (last, at))
-    refusal = profile.older_score if at < last else profile.equal_score if at == last else None
+        kept_s, given_s = math.floor(kept_s), math.floor(given_s)
+    refusal = profile.older_score if given_s < kept_s else profile.equal_score if given_s == kept_s else None
     return () if refusal is None else (refusal,)

@@ -19,6 +19,7 @@ _FRENCH = {
     "Lessons": "Leçons",
     "Members": "Membres",
     "teacher": "enseignant",
+    "assistant": "assistant",
     "Gradebook": "Carnet de notes",
     "My grades": "Mes notes",
     "Open in a new window": "Ouvrir dans une nouvelle fenêtre",

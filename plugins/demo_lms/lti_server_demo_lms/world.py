@@ -208,7 +208,7 @@ def sample_world(lessons: Sequence[tuple[str, str]] = LESSONS, *, assistants: in
     )
 
 
-def generated_world(members: int, lessons: Sequence[tuple[str, str]] = LESSONS) -> World:
+def generated_world(members: int, lessons: Sequence[tuple[str, str]] = LESSONS, *, assistants: int = 0) -> World:
     """One district `great-plain` with one course `gp-all` of a teacher and `members` pupils, the same at every call.
 
     Names come again after some hundreds, as they do in a large district; ids do not.
@@ -222,7 +222,7 @@ def generated_world(members: int, lessons: Sequence[tuple[str, str]] = LESSONS) 
                 name="Great Plain Schools",
                 client_id=f"{slug}-tool",
                 deployment_id=f"{slug}-deployment",
-                courses=(_course(slug, plan, lessons, 0),),
+                courses=(_course(slug, plan, lessons, assistants),),
             ),
         )
     )

@@ -43,6 +43,14 @@ def test_a_second_score_must_be_later_as_the_vendor_counts(launched: Any, name: 
     assert ("already exists" in answer.text) is (name == "openedx" and status == 400)
 
 
+@pytest.mark.parametrize("name", ["moodle", "canvas", "openedx"])
+def test_the_first_instant_of_the_calendar_is_a_time_like_any(launched: Any, name: str) -> None:
+    lms = launched(PROFILES[name])
+    column, pupil = lms.column(), lms.course.pupils[0].id
+    assert lms.score(column, pupil, "0001-01-01T00:00:00+10:00").status_code == 200
+    assert lms.score(column, pupil, "0001-01-01T00:00:01+10:00").status_code == 200
+
+
 def test_a_score_from_the_future_blocks_until_then_in_moodle(launched: Any) -> None:
     lms = launched(PROFILES["moodle"])
     column, pupil = lms.column(), lms.course.pupils[0].id

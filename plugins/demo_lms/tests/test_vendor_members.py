@@ -49,6 +49,7 @@ def test_a_course_of_five_thousand_comes_whole(launched: Any) -> None:
 
 def test_generated_people_are_the_same_at_every_call() -> None:
     assert generated_world(30) == generated_world(30)
+    assert len(generated_world(30, assistants=2).districts[0].courses[0].enrolments) == 33
     assert (
         generated_world(30).districts[0].courses[0].enrolments
         == (generated_world(40).districts[0].courses[0].enrolments[:31])
@@ -159,6 +160,17 @@ def test_who_left_is_inactive_or_not_there(launched: Any, name: str, status: str
     assert lms.client.get(f"{lms.path}/launch/{lms.course.links[0].id}").status_code == 404
     lms.parts.roster.join(lms.district.slug, lms.course.id, seat)
     assert {one["user_id"]: one["status"] for page in lms.members() for one in page}[gone.id] == "Active"
+
+
+def test_the_course_s_page_says_who_teaches_and_who_assists(launched: Any) -> None:
+    lms = launched(PLAIN, world=sample_world(assistants=1))
+    [assistant] = lms.course.people(Role.ASSISTANT)
+    lms.sign_in(assistant)
+    page = lms.client.get(f"{lms.path}/courses/{lms.course.id}").text
+    assert (page.count("<small>teacher</small>"), page.count("<small>assistant</small>")) == (2, 1)
+    lms.score(lms.column(), lms.course.pupils[0].id)
+    grades = lms.client.get(f"{lms.path}/courses/{lms.course.id}/gradebook").text
+    assert grades.count("data-person=") == len(lms.course.pupils)
 
 
 def test_nobody_leaves_where_they_are_not(launched: Any) -> None:
