@@ -12,9 +12,10 @@ from joserfc import jwt
 from lti_server_demo_lms.identity import legacy_user_id
 from lti_server_demo_lms.keys import PlatformKey
 from lti_server_demo_lms.parts import Parts
+from lti_server_demo_lms.profiles import Profile
 from lti_server_demo_lms.tokens import AGS
 from lti_server_demo_lms.variables import Place, custom
-from lti_server_demo_lms.world import Course, District, Enrolment, ResourceLink
+from lti_server_demo_lms.world import Course, District, Enrolment, Person, ResourceLink
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 AGS_CLAIM = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
@@ -47,10 +48,7 @@ def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
         "iat": now_s,
         "exp": now_s + LIFE_S,
         "nonce": launch.nonce,
-        "name": person.name,
-        "given_name": person.given,
-        "family_name": person.family,
-        "email": "" if profile.empty_email else person.email,
+        **_named(profile, person),
         "locale": launch.locale,
         LTI + "message_type": "LtiResourceLinkRequest",
         LTI + "version": "1.3.0",
@@ -73,8 +71,19 @@ def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
             "return_url": f"{address}/courses/{course.id}",
         },
         **({"nbf": now_s} if profile.nbf else {}),
-        **({LTI + "lti1p1": {"user_id": legacy_user_id(person)}} if profile.legacy_user_id else {}),
         **_services(parts, launch),
+    }
+
+
+def _named(profile: Profile, person: Person) -> dict[str, Any]:
+    """Who somebody is beside their `sub`."""
+    legacy = {LTI + "lti1p1": {"user_id": legacy_user_id(person)}} if profile.legacy_user_id else {}
+    return {
+        "name": person.name,
+        "given_name": person.given,
+        "family_name": person.family,
+        "email": "" if profile.empty_email else person.email,
+        **legacy,
     }
 
 
