@@ -1,15 +1,13 @@
-"""How a service answers: media types, pages with a Link to the next, and refusals."""
+"""How a service answers: media types, refusals, and faults."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
-from urllib.parse import urlencode
 
 from flask import Response, abort, jsonify, make_response, request
 
-from lti_server_demo_lms.parts import Parts
+from lti_server_demo_lms.faults import Answer
 
 MEDIA = "application/vnd.ims."
 
@@ -25,20 +23,9 @@ def problem(status: int, text: str) -> Response:
     return make_response(jsonify(error=text), status)
 
 
-def page(parts: Parts, rows: Sequence[Any], url: str, kind: str, wrap: Callable[[Sequence[Any]], object]) -> Response:
-    """One page and, where more follows, a `Link` to the next (RFC 8288) that keeps the other parameters.
-
-    `limit` is a wish: no page is longer than the platform's own (NRPS 2.0, 2.4.2).
-    """
-    size = min(_whole("limit", parts.config.page_size), parts.config.page_size)
-    number = _whole("page", 1)
-    start = (number - 1) * size
-    response = media(wrap(rows[start : start + size]), kind)
-    if start + size < len(rows):
-        kept = [(name, value) for name, value in request.args.items(multi=True) if name != "page"]
-        query = urlencode([*kept, ("page", str(number + 1))])
-        response.headers["Link"] = f'<{url.partition("?")[0]}?{query}>; rel="next"'
-    return response
+def fault(answer: Answer) -> Response:
+    """What a test wants in place of a service's own answer."""
+    return make_response(jsonify(error="fault"), answer.status, dict(answer.headers))
 
 
 def body(kind: str) -> dict[str, Any]:
@@ -53,12 +40,3 @@ def body(kind: str) -> dict[str, Any]:
 
 def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _whole(name: str, default: int) -> int:
-    text = request.args.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) > 0):
-        abort(problem(400, f"{name} must be a whole number above 0."))
-    return int(text)

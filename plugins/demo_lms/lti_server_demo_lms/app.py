@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template
 from werkzeug.exceptions import HTTPException
 
-from lti_server_demo_lms import launches, pages, services, words
+from lti_server_demo_lms import gradebook, launches, pages, services, words
 from lti_server_demo_lms.faults import Faults
+from lti_server_demo_lms.identity import named
 from lti_server_demo_lms.keys import PlatformKey, ToolKeys
 from lti_server_demo_lms.parts import DemoLmsConfig, Parts
+from lti_server_demo_lms.roster import Roster
 from lti_server_demo_lms.store import Store
 from lti_server_demo_lms.tokens import Tokens
 
@@ -22,13 +25,15 @@ EXTENSION = "demo_lms"
 
 def create_app(config: DemoLmsConfig) -> Flask:
     """The platform. `app.extensions["demo_lms"]` gives tests its parts, with `faults` to set."""
+    config = replace(config, world=named(config.world, config.profile))
     store = Store(config.data_dir)
     parts = Parts(
         config=config,
         store=store,
         key=PlatformKey(store),
-        tokens=Tokens(store, ToolKeys(f"{config.tool_url.rstrip('/')}/lti/jwks")),
+        tokens=Tokens(store, ToolKeys(f"{config.tool_url.rstrip('/')}/lti/jwks"), config.profile),
         faults=Faults(),
+        roster=Roster(config.world),
     )
     app = Flask(__name__)
     app.secret_key = store.secret("session", lambda: secrets.token_urlsafe(32))
@@ -40,6 +45,7 @@ def create_app(config: DemoLmsConfig) -> Flask:
         SESSION_COOKIE_SAMESITE="None" if over_tls else "Lax",
         MAX_CONTENT_LENGTH=1_000_000,
     )
+    gradebook.begin(parts)
     app.extensions[EXTENSION] = parts
     app.jinja_env.globals.update(say=words.say, language=words.language)
     app.register_blueprint(services.blueprint(parts))

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from lti_server_demo_lms import messages
+from lti_server_demo_lms import logins, messages
 from lti_server_demo_lms.pages import who
 from lti_server_demo_lms.parts import Parts
 from lti_server_demo_lms.words import language
@@ -28,14 +28,8 @@ def blueprint(parts: Parts) -> Blueprint:
         person, placed = who(district), district.link(link_id)
         if person is None or placed is None or placed[0].enrolment(person.id) is None:
             abort(404)
-        query = {
-            "iss": parts.issuer(district),
-            "login_hint": person.id,
-            "target_link_uri": placed[1].target or parts.config.launch_url,
-            "client_id": district.client_id,
-            "lti_deployment_id": district.deployment_id,
-            "lti_message_hint": f"{'frame' if request.args.get('in') == 'frame' else 'window'}:{link_id}",
-        }
+        hint = f"{'frame' if request.args.get('in') == 'frame' else 'window'}:{link_id}"
+        query = logins.query(parts, district, person, placed[1].target or parts.config.launch_url, hint)
         return redirect(f"{parts.config.login_url}?{urlencode(query)}")
 
     @views.route("/auth", methods=["GET", "POST"])
@@ -44,7 +38,8 @@ def blueprint(parts: Parts) -> Blueprint:
 
         Where the client or its address is not the registered one, nothing is sent there (RFC 6749, 4.1.2.1).
         """
-        district, given = parts.district(slug), request.values
+        given = request.values
+        district = parts.at_endpoint(slug, given.get("login_hint"))
         if given.get("client_id") != district.client_id:
             return _refused("client_id")
         if given.get("redirect_uri") != parts.config.launch_url:
@@ -83,6 +78,7 @@ def _answer(parts: Parts, district: District) -> dict[str, str]:
         district=district, course=course, link=link, enrolment=enrolment, nonce=given["nonce"], locale=language(),
         framed=kind == "frame",
     )  # fmt: skip
+    parts.store.launched(district.slug, person.id)
     return {"id_token": messages.signed(parts.key, messages.claims(parts, launch))}
 
 

@@ -9,10 +9,13 @@ from typing import Any
 
 from joserfc import jwt
 
+from lti_server_demo_lms.identity import legacy_user_id
 from lti_server_demo_lms.keys import PlatformKey
 from lti_server_demo_lms.parts import Parts
+from lti_server_demo_lms.profiles import Profile
 from lti_server_demo_lms.tokens import AGS
-from lti_server_demo_lms.world import Course, District, Enrolment, ResourceLink
+from lti_server_demo_lms.variables import Place, custom
+from lti_server_demo_lms.world import Course, District, Enrolment, Person, ResourceLink
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 AGS_CLAIM = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
@@ -36,18 +39,16 @@ class Launch:
 def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
     """Everything that a resource link launch says of this person, course and link."""
     district, course, person = launch.district, launch.course, launch.enrolment.person
-    issuer, now_s = parts.issuer(district), int(time.time())
+    profile, address, now_s = parts.config.profile, parts.address(district), int(time.time())
+    place = Place(course=course, enrolment=launch.enrolment, link=launch.link)
     return {
-        "iss": issuer,
+        "iss": parts.issuer(district),
         "aud": district.client_id,
         "sub": person.id,
         "iat": now_s,
         "exp": now_s + LIFE_S,
         "nonce": launch.nonce,
-        "name": person.name,
-        "given_name": person.given,
-        "family_name": person.family,
-        "email": person.email,
+        **_named(profile, person),
         "locale": launch.locale,
         LTI + "message_type": "LtiResourceLinkRequest",
         LTI + "version": "1.3.0",
@@ -61,20 +62,33 @@ def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
             "title": course.title,
             "type": ["http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"],
         },
-        LTI + "custom": launch.link.custom,
+        LTI + "custom": custom(profile, place),
         LTI + "lis": {"person_sourcedid": person.sourcedid, "course_section_sourcedid": course.id},
-        LTI + "tool_platform": {"guid": issuer, "name": district.name, "product_family_code": "demo-lms"},
+        LTI + "tool_platform": {"guid": address, "name": district.name, "product_family_code": "demo-lms"},
         LTI + "launch_presentation": {
             "document_target": "iframe" if launch.framed else "window",
             "locale": launch.locale,
-            "return_url": f"{issuer}/courses/{course.id}",
+            "return_url": f"{address}/courses/{course.id}",
         },
+        **({"nbf": now_s} if profile.nbf else {}),
         **_services(parts, launch),
     }
 
 
+def _named(profile: Profile, person: Person) -> dict[str, Any]:
+    """Who somebody is beside their `sub`."""
+    legacy = {LTI + "lti1p1": {"user_id": legacy_user_id(person)}} if profile.legacy_user_id else {}
+    return {
+        "name": person.name,
+        "given_name": person.given,
+        "family_name": person.family,
+        "email": "" if profile.empty_email else person.email,
+        **legacy,
+    }
+
+
 def _services(parts: Parts, launch: Launch) -> dict[str, Any]:
-    """AGS 2.0, 3.1: `lineitem` is there only where the link has exactly one."""
+    """AGS 2.0, 3.1: `lineitem` is there only where the link has exactly one, or where it is graded itself."""
     district, course = launch.district, launch.course
     items = parts.store.line_items(district.slug, course.id)
     of_link = [item for item, body in items if body.get("resourceLinkId") == launch.link.id]
@@ -82,10 +96,13 @@ def _services(parts: Parts, launch: Launch) -> dict[str, Any]:
         "scope": [AGS + scope for scope in ("lineitem", "lineitem.readonly", "result.readonly", "score")],
         "lineitems": parts.line_items_url(district, course),
     }
+    if parts.config.profile.line_item_claim == "graded":
+        own = parts.store.own_columns(district.slug)
+        of_link = [item for item in of_link if item in own]
     if len(of_link) == 1:
         grades["lineitem"] = parts.line_item_url(district, course, of_link[0])
     memberships = {
-        "context_memberships_url": f"{parts.issuer(district)}/memberships/{course.id}",
+        "context_memberships_url": parts.memberships_url(district, course),
         "service_versions": ["2.0"],
     }
     return {AGS_CLAIM: grades, NRPS_CLAIM: memberships}

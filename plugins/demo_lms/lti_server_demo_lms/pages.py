@@ -32,7 +32,7 @@ def blueprint(parts: Parts) -> Blueprint:
         seat = _seat(district, here)
         if seat is None:
             return redirect(url_for("pages.district", slug=slug))
-        teaches = seat.role is Role.TEACHER
+        teaches = seat.role.teaches
         return render_template("course.html", district=district, course=here, person=seat.person, teaches=teaches)
 
     @pages.get("/<slug>/courses/<course_id>/gradebook")
@@ -44,7 +44,7 @@ def blueprint(parts: Parts) -> Blueprint:
         columns, rows = _grades(parts, district, here, seat)
         return render_template(
             "gradebook.html", district=district, course=here, person=seat.person, columns=columns, rows=rows,
-            teaches=seat.role is Role.TEACHER,
+            teaches=seat.role.teaches,
         )  # fmt: skip
 
     return pages
@@ -60,7 +60,8 @@ def _add_doors(pages: Blueprint, parts: Parts) -> None:
         found = parts.district(slug)
         person = who(found)
         mine = found.courses_of(person) if person else []
-        groups = [("Teachers", found.people(Role.TEACHER)), ("Pupils", found.people(Role.PUPIL))]
+        titles = {"Teachers": Role.TEACHER, "Assistants": Role.ASSISTANT, "Pupils": Role.PUPIL}
+        groups = [(title, people) for title, role in titles.items() if (people := found.people(role))]
         return render_template("district.html", district=found, person=person, courses=mine, groups=groups)
 
     @pages.post("/<slug>/sign-in")
@@ -118,6 +119,6 @@ def _grades(parts: Parts, district: District, course: Course, reader: Enrolment)
     """Columns and rows: a teacher sees the class, a pupil their own row."""
     items = parts.store.line_items(district.slug, course.id)
     scores = [parts.store.scores(item) for item, _ in items]
-    shown = course.pupils if reader.role is Role.TEACHER else [reader.person]
+    shown = course.pupils if reader.role.teaches else [reader.person]
     rows = [Row(pupil=pupil, scores=[column.get(pupil.id) for column in scores]) for pupil in shown]
     return [str(body["label"]) for _, body in items], rows

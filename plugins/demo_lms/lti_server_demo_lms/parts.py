@@ -10,16 +10,22 @@ from flask import abort
 
 from lti_server_demo_lms.faults import Faults
 from lti_server_demo_lms.keys import PlatformKey
+from lti_server_demo_lms.profiles import PROFILES, Profile
+from lti_server_demo_lms.roster import Roster
 from lti_server_demo_lms.store import Store
 from lti_server_demo_lms.tokens import Tokens
 from lti_server_demo_lms.world import Course, District, World
 
+# Stands for a district's slug in addresses that all of them share.
+EVERY_SCHOOL = "every-school"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoLmsConfig:
-    """Where the platform is, where its tool is, and what its schools are.
+    """Where the platform is, where its tool is, what its schools are, and which vendor's platform it does as.
 
-    `page_size` is the longest page of any list; without `frame`, lessons open in new windows alone.
+    `page_size` is the longest page of a list, where the profile names none; without `frame`, lessons open in new
+    windows alone. `create_app` puts the profile's ids in place of those of `world`.
     """
 
     base_url: str
@@ -28,8 +34,13 @@ class DemoLmsConfig:
     world: World
     page_size: int = 10
     frame: bool = True
+    profile: Profile = PROFILES["plain"]
 
     def issuer(self, district: District) -> str:
+        """`iss`, which some vendors share among all schools; where the platform answers is `address`."""
+        return self.profile.issuer or self.address(district)
+
+    def address(self, district: District) -> str:
         return f"{self.base_url.rstrip('/')}/{district.slug}"
 
     @property
@@ -51,12 +62,26 @@ class Parts:
     key: PlatformKey
     tokens: Tokens
     faults: Faults
+    roster: Roster
 
     def district(self, slug: str) -> District:
-        found = self.config.world.district(slug)
+        """With those who are in its courses now; 404 where there is none."""
+        found = self.roster.district(slug)
         if found is None:
             abort(404)
         return found
+
+    def at_endpoint(self, slug: str, login_hint: str | None = None) -> District:
+        """Whose authorization, token or key set address is called; 404 where there is none.
+
+        Where all districts share it, that of who signs in: any will do for what they have in common.
+        """
+        if not self.config.profile.one_endpoint:
+            return self.district(slug)
+        if slug != EVERY_SCHOOL:
+            abort(404)
+        all_of_them = [self.district(one.slug) for one in self.config.world.districts]
+        return next((one for one in all_of_them if login_hint and one.person(login_hint)), all_of_them[0])
 
     def place(self, slug: str, course_id: str) -> tuple[District, Course]:
         district = self.district(slug)
@@ -68,12 +93,34 @@ class Parts:
     def issuer(self, district: District) -> str:
         return self.config.issuer(district)
 
+    def address(self, district: District) -> str:
+        """What the addresses of this district's endpoints begin with."""
+        return self.config.address(district)
+
+    def endpoint(self, district: District, name: str) -> str:
+        """The address of `auth`, `token` or `jwks`."""
+        if self.config.profile.one_endpoint:
+            return f"{self.config.base_url.rstrip('/')}/{EVERY_SCHOOL}/{name}"
+        return f"{self.address(district)}/{name}"
+
+    def token_audience(self, district: District) -> str:
+        """What `aud` of an assertion must be."""
+        return self.config.profile.token_audience or self.endpoint(district, "token")
+
+    def memberships_url(self, district: District, course: Course) -> str:
+        return f"{self.address(district)}/memberships/{course.id}"
+
     def line_items_url(self, district: District, course: Course) -> str:
-        return f"{self.issuer(district)}/lineitems/{course.id}?type_id=2"
+        return f"{self.address(district)}/lineitems/{course.id}{self._query}"
 
     def line_item_url(self, district: District, course: Course, item: int, service: str = "") -> str:
-        """With a query, as some LMSs have it: a tool must put `/scores` before it (AGS 2.0, 3.4)."""
-        return f"{self.issuer(district)}/lineitems/{course.id}/{item}{service}?type_id=2"
+        """Some LMSs have a query in it: a tool must put `/scores` before it (AGS 2.0, 3.4)."""
+        return f"{self.address(district)}/lineitems/{course.id}/{item}{service}{self._query}"
+
+    @property
+    def _query(self) -> str:
+        query = self.config.profile.line_item_query
+        return f"?{query}" if query else ""
 
     def registration(self, slug: str) -> Mapping[str, str]:
         """What an administrator of the tool registers for a district; the names are those of `platform add`.
@@ -84,12 +131,17 @@ class Parts:
         district = self.config.world.district(slug)
         if district is None:
             raise KeyError(slug)
-        issuer = self.issuer(district)
+        audience = self.config.profile.token_audience
         return {
-            "issuer": issuer,
+            "issuer": self.issuer(district),
             "client_id": district.client_id,
             "deployment_id": district.deployment_id,
-            "auth_login_url": f"{issuer}/auth",
-            "auth_token_url": f"{issuer}/token",
-            "jwks_url": f"{issuer}/jwks",
+            "auth_login_url": self.endpoint(district, "auth"),
+            "auth_token_url": self.endpoint(district, "token"),
+            "jwks_url": self.endpoint(district, "jwks"),
+            **({"token_audience": audience} if audience else {}),
         }
+
+    def client_id_in_json(self, district: District) -> str | int:
+        """As bodies other than JWTs write it."""
+        return int(district.client_id) if self.config.profile.client_id_is_number else district.client_id

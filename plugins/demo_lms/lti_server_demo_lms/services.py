@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, jsonify, make_response, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from lti_server_demo_lms import gradebook, members
-from lti_server_demo_lms.answers import problem
+from lti_server_demo_lms.answers import fault, problem
 from lti_server_demo_lms.faults import Answer
 from lti_server_demo_lms.parts import Parts
 from lti_server_demo_lms.tokens import AGS, NRPS, Refused
 from lti_server_demo_lms.world import District
 
-READS = (AGS + "lineitem", AGS + "lineitem.readonly")
+READ = AGS + "lineitem.readonly"
 WRITES = (AGS + "lineitem",)
 
 
 def blueprint(parts: Parts) -> Blueprint:
     """`/<district>/token`, `/jwks`, `/memberships/…` and `/lineitems/…`."""
     api = Blueprint("services", __name__, url_prefix="/<slug>")
+    reads = (READ,) if parts.config.profile.readonly_explicit else (*WRITES, READ)
     _add_keys(api, parts)
+    if parts.config.profile.needs_user_agent:
+        api.before_request(_refuse_nameless)
 
     @api.get("/memberships/<course_id>")
     def memberships(slug: str, course_id: str) -> Response:
@@ -34,12 +37,12 @@ def blueprint(parts: Parts) -> Blueprint:
         place, faults = parts.place(slug, course_id), parts.faults.lineitems
         if request.method == "POST":
             return _guarded(parts, place[0], faults, WRITES, lambda: gradebook.made(parts, *place))
-        return _guarded(parts, place[0], faults, READS, lambda: gradebook.listed(parts, *place))
+        return _guarded(parts, place[0], faults, reads, lambda: gradebook.listed(parts, *place))
 
     @api.route("/lineitems/<course_id>/<int:item>", methods=["GET", "PUT", "DELETE"])
     def line_item(slug: str, course_id: str, item: int) -> Response:
         place, faults = parts.place(slug, course_id), parts.faults.lineitems
-        scopes = READS if request.method == "GET" else WRITES
+        scopes = reads if request.method == "GET" else WRITES
         return _guarded(parts, place[0], faults, scopes, lambda: gradebook.one(parts, *place, item))
 
     @api.post("/lineitems/<course_id>/<int:item>/scores")
@@ -58,26 +61,28 @@ def blueprint(parts: Parts) -> Blueprint:
 def _add_keys(api: Blueprint, parts: Parts) -> None:
     @api.get("/jwks")
     def jwks(slug: str) -> Response:
-        parts.district(slug)
+        parts.at_endpoint(slug)
         return _faulty(parts, parts.faults.jwks) or jsonify(parts.key.jwks())
 
     @api.post("/token")
     def token(slug: str) -> ResponseReturnValue:
-        district = parts.district(slug)
-        fault = _faulty(parts, parts.faults.token)
-        if fault is not None:
-            return fault
+        district = parts.at_endpoint(slug)
+        answer = _faulty(parts, parts.faults.token)
+        if answer is not None:
+            return answer
         try:
-            return jsonify(parts.tokens.issue(district, f"{parts.issuer(district)}/token", request.form))
+            return jsonify(parts.tokens.issue(district, parts.token_audience(district), request.form))
         except Refused as refused:
             return jsonify(error=refused.error, error_description=str(refused)), refused.status
 
 
 def _faulty(parts: Parts, waiting: list[Answer]) -> Response | None:
-    fault = parts.faults.next(waiting)
-    if fault is None:
-        return None
-    return make_response(jsonify(error="fault"), fault.status, dict(fault.headers))
+    answer = parts.faults.next(waiting)
+    return None if answer is None else fault(answer)
+
+
+def _refuse_nameless() -> Response | None:
+    return None if request.headers.get("User-Agent") else problem(403, "A call must name its User-Agent.")
 
 
 def _guarded(

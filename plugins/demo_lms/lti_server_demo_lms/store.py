@@ -27,6 +27,13 @@ CREATE TABLE IF NOT EXISTS score (
     line_item INTEGER NOT NULL REFERENCES line_item ON DELETE CASCADE, person TEXT NOT NULL,
     timestamp_s INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (line_item, person)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS own_column (
+    district TEXT NOT NULL, link TEXT NOT NULL, line_item INTEGER NOT NULL REFERENCES line_item ON DELETE CASCADE,
+    PRIMARY KEY (district, link)
+) STRICT;
+CREATE TABLE IF NOT EXISTS launched (
+    district TEXT NOT NULL, person TEXT NOT NULL, PRIMARY KEY (district, person)
+) STRICT;
 """
 
 
@@ -110,16 +117,47 @@ class Store:
         with self._writing() as connection:
             connection.execute("DELETE FROM line_item WHERE id = ?", (item,))
 
-    def take_score(self, item: int, person: str, body: Mapping[str, Any], at: datetime) -> bool:
-        """Keep a score, unless one of the same or a later whole second is there."""
-        upsert = (
-            "INSERT INTO score VALUES (?, ?, ?, ?) ON CONFLICT (line_item, person) DO UPDATE"
-            " SET timestamp_s = excluded.timestamp_s, body = excluded.body"
-            " WHERE excluded.timestamp_s > score.timestamp_s"
-        )
+    def begin_own_column(self, district: str, course: str, link: str, body: Mapping[str, Any]) -> None:
+        """The platform's own column for a link, once."""
         with self._writing() as connection:
-            values = (item, person, int(at.timestamp()), json.dumps(body))
-            return connection.execute(upsert, values).rowcount == 1
+            select = "SELECT 1 FROM own_column WHERE district = ? AND link = ?"
+            if connection.execute(select, (district, link)).fetchone() is None:
+                insert = "INSERT INTO line_item (district, course, body) VALUES (?, ?, ?)"
+                item = connection.execute(insert, (district, course, json.dumps(body))).lastrowid
+                connection.execute("INSERT INTO own_column VALUES (?, ?, ?)", (district, link, item))
+
+    def own_columns(self, district: str) -> frozenset[int]:
+        """Line items that the platform made, not a tool."""
+        return frozenset(
+            item for (item,) in self._rows("SELECT line_item FROM own_column WHERE district = ?", district)
+        )
+
+    def launched(self, district: str, person: str) -> None:
+        """Somebody has launched the tool."""
+        with self._writing() as connection:
+            connection.execute("INSERT INTO launched VALUES (?, ?) ON CONFLICT DO NOTHING", (district, person))
+
+    def have_launched(self, district: str) -> frozenset[str]:
+        return frozenset(str(one) for (one,) in self._rows("SELECT person FROM launched WHERE district = ?", district))
+
+    def take_score(
+        self,
+        item: int,
+        person: str,
+        body: Mapping[str, Any],
+        at: datetime,
+        follows: Callable[[datetime], bool] = lambda last: True,
+    ) -> bool:
+        """Keep a score; False, and nothing, where it does not follow the last one, of whose time `follows` is asked."""
+        select = "SELECT body FROM score WHERE line_item = ? AND person = ?"
+        replace = "INSERT OR REPLACE INTO score VALUES (?, ?, ?, ?)"
+        with self._writing() as connection:
+            last = connection.execute(select, (item, person)).fetchone()
+            if last is not None and not follows(datetime.fromisoformat(json.loads(last[0])["timestamp"])):
+                return False
+            dated = {**body, "timestamp": at.isoformat()}
+            connection.execute(replace, (item, person, int(at.timestamp()), json.dumps(dated)))
+            return True
 
     def scores(self, item: int) -> dict[str, dict[str, Any]]:
         """The last score of each person, as the tool sent it."""

@@ -12,6 +12,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 
 from lti_server_demo_lms.keys import KeysUnavailable, ToolKeys
+from lti_server_demo_lms.profiles import Profile
 from lti_server_demo_lms.store import Store
 from lti_server_demo_lms.world import District
 
@@ -38,9 +39,10 @@ def _no_client(text: str) -> Refused:
 
 
 class Tokens:
-    def __init__(self, store: Store, tool_keys: ToolKeys) -> None:
+    def __init__(self, store: Store, tool_keys: ToolKeys, profile: Profile) -> None:
         self._store = store
         self._tool_keys = tool_keys
+        self._profile = profile
 
     def issue(self, district: District, audience: str, form: Mapping[str, str]) -> dict[str, Any]:
         """A token for the scopes that are both asked for and offered.
@@ -57,7 +59,7 @@ class Tokens:
         if not granted:
             raise Refused("invalid_scope", "None of the scopes that were asked for is offered.")
         bearer, now_s = secrets.token_urlsafe(32), int(time.time())
-        self._store.add_token(district.slug, _hash(bearer), granted, now_s + TOKEN_LIFE_S, now_s)
+        self._store.add_token(self._realm(district), _hash(bearer), granted, now_s + TOKEN_LIFE_S, now_s)
         return {"access_token": bearer, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S, "scope": granted}
 
     def scopes(self, district: District, header: str) -> frozenset[str] | None:
@@ -65,7 +67,11 @@ class Tokens:
         kind, _, bearer = header.partition(" ")
         if kind.lower() != "bearer":
             return None
-        return self._store.token_scopes(district.slug, _hash(bearer.strip()), int(time.time()))
+        return self._store.token_scopes(self._realm(district), _hash(bearer.strip()), int(time.time()))
+
+    def _realm(self, district: District) -> str:
+        """Where a token is good: in one district, or in all."""
+        return "" if self._profile.one_endpoint else district.slug
 
     def _claims(self, assertion: str) -> Mapping[str, Any]:
         try:
@@ -92,8 +98,8 @@ class Tokens:
         if not claims.get("iss") == claims.get("sub") == district.client_id:
             raise _no_client("iss and sub of the assertion must both be the client id.")
         given = claims.get("aud")
-        if audience not in (given if isinstance(given, list) else [given]):
-            raise _no_client("aud of the assertion must be this token URL.")
+        if self._profile.checks_audience and audience not in (given if isinstance(given, list) else [given]):
+            raise _no_client(f"aud of the assertion must be {audience}.")
         issued, expires, jti = claims.get("iat"), claims.get("exp"), claims.get("jti")
         if not _is_time(issued) or not _is_time(expires):
             raise _no_client("iat and exp of the assertion must be numbers.")
@@ -101,7 +107,8 @@ class Tokens:
             raise _no_client("The client assertion has expired, is from the future, or means to live over an hour.")
         if not isinstance(jti, str) or not jti:
             raise _no_client("The client assertion has no jti.")
-        if not self._store.use_assertion(district.slug, _hash(jti), int(expires) + LEEWAY_S, now_s):
+        first = self._store.use_assertion(self._realm(district), _hash(jti), int(expires) + LEEWAY_S, now_s)
+        if self._profile.checks_jti and not first:
             raise _no_client("This client assertion was used before (jti).")
 
 

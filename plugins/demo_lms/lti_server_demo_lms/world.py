@@ -17,18 +17,26 @@ LESSONS = (
 
 
 class Role(StrEnum):
-    """What somebody is in a course; `uri` and `institution` spell it as LTI Core 1.3, A.2 does."""
+    """What somebody is in a course; `uri` and `institution` spell it as LTI Core 1.3, A.2 does.
+
+    An assistant teaches and does not edit the course.
+    """
 
     TEACHER = "teacher"
+    ASSISTANT = "assistant"
     PUPIL = "pupil"
 
     @property
     def uri(self) -> str:
-        return MEMBERSHIP + ("Instructor" if self is Role.TEACHER else "Learner")
+        return MEMBERSHIP + ("Learner" if self is Role.PUPIL else "Instructor")
 
     @property
     def institution(self) -> str:
-        return INSTITUTION + ("Faculty" if self is Role.TEACHER else "Student")
+        return INSTITUTION + ("Student" if self is Role.PUPIL else "Faculty")
+
+    @property
+    def teaches(self) -> bool:
+        return self is not Role.PUPIL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,23 +52,40 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a course, such as a group that meets at another hour."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
     person: Person
     role: Role
+    sections: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceLink:
-    """A lesson placed in a course: by custom parameter `lesson_id`, by its own target address, or both."""
+    """A lesson placed in a course: by custom parameter `lesson_id`, by its own target address, or both.
+
+    `parameters` are more custom parameters, with `$Variables`; `history` the links that this is a copy of, oldest last;
+    `out_of` the points of the platform's own column for it, None where the link is not graded.
+    """
 
     id: str
     title: str
     lesson_id: str | None = None
     target: str | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
+    history: tuple[str, ...] = ()
+    out_of: float | None = None
 
     @property
     def custom(self) -> dict[str, str]:
-        return {"lesson_id": self.lesson_id} if self.lesson_id else {}
+        own = {"lesson_id": self.lesson_id} if self.lesson_id else {}
+        return {**own, **dict(self.parameters)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +173,10 @@ class _Plan:
     pupils: range
 
 
+_SHIFTS = {Role.TEACHER: 23, Role.ASSISTANT: 14, Role.PUPIL: 0}
+_TURNS = {Role.TEACHER: 7, Role.ASSISTANT: 3, Role.PUPIL: 0}
+SECTIONS = (Section(id="1", title="Section A"), Section(id="2", title="Section B, late"))
+
 _PLANS = (
     ("north-valley", "North Valley Schools", (
         _Plan(id="nv-math-5", title="Mathematics 5B", teachers=range(0, 2), pupils=range(0, 24)),
@@ -160,10 +189,10 @@ _PLANS = (
 )  # fmt: skip
 
 
-def sample_world(lessons: Sequence[tuple[str, str]] = LESSONS) -> World:
+def sample_world(lessons: Sequence[tuple[str, str]] = LESSONS, *, assistants: int = 0) -> World:
     """Two districts with two courses each, every lesson `(id, title)` linked in each course.
 
-    Both use the same local numbers: a tool that mixes up districts is seen to.
+    Both use the same local numbers: a tool that mixes up districts is seen to. `assistants` are of each course.
     """
     return World(
         districts=tuple(
@@ -172,27 +201,54 @@ def sample_world(lessons: Sequence[tuple[str, str]] = LESSONS) -> World:
                 name=name,
                 client_id=f"{slug}-tool",
                 deployment_id=f"{slug}-deployment",
-                courses=tuple(_course(slug, plan, lessons) for plan in plans),
+                courses=tuple(_course(slug, plan, lessons, assistants) for plan in plans),
             )
             for slug, name, plans in _PLANS
         )
     )
 
 
-def _course(slug: str, plan: _Plan, lessons: Sequence[tuple[str, str]]) -> Course:
-    teachers = [Enrolment(person=_person(slug, Role.TEACHER, number), role=Role.TEACHER) for number in plan.teachers]
-    pupils = [Enrolment(person=_person(slug, Role.PUPIL, number), role=Role.PUPIL) for number in plan.pupils]
+def generated_world(members: int, lessons: Sequence[tuple[str, str]] = LESSONS, *, assistants: int = 0) -> World:
+    """One district `great-plain` with one course `gp-all` of a teacher and `members` pupils, the same at every call.
+
+    Names come again after some hundreds, as they do in a large district; ids do not.
+    """
+    plan = _Plan(id="gp-all", title="Everybody", teachers=range(1), pupils=range(members))
+    slug = "great-plain"
+    return World(
+        districts=(
+            District(
+                slug=slug,
+                name="Great Plain Schools",
+                client_id=f"{slug}-tool",
+                deployment_id=f"{slug}-deployment",
+                courses=(_course(slug, plan, lessons, assistants),),
+            ),
+        )
+    )
+
+
+def _course(slug: str, plan: _Plan, lessons: Sequence[tuple[str, str]], assistants: int) -> Course:
+    teachers = [_enrolment(slug, Role.TEACHER, number) for number in plan.teachers]
+    assistant_seats = [_enrolment(slug, Role.ASSISTANT, number) for number in range(assistants)]
+    pupils = [_enrolment(slug, Role.PUPIL, number) for number in plan.pupils]
     links = [
         ResourceLink(id=f"{plan.id}-{lesson_id}", title=title, lesson_id=lesson_id) for lesson_id, title in lessons
     ]
-    return Course(id=plan.id, title=plan.title, enrolments=(*teachers, *pupils), links=tuple(links))
+    return Course(id=plan.id, title=plan.title, enrolments=(*teachers, *assistant_seats, *pupils), links=tuple(links))
+
+
+def _enrolment(slug: str, role: Role, number: int) -> Enrolment:
+    """Teachers are in both sections, pupils in turn in one or the other."""
+    sections = SECTIONS if role.teaches else (SECTIONS[number % 2],)
+    return Enrolment(person=_person(slug, role, number), role=role, sections=sections)
 
 
 def _person(slug: str, role: Role, number: int) -> Person:
     sourcedid = f"{role.value[0]}-{number + 1001}"
     # Other steps for each district and role, so that few names come twice.
-    shift = number + (11 if slug == "river-bend" else 0) + (23 if role is Role.TEACHER else 0)
-    turn = 7 if role is Role.TEACHER else 0
+    shift = number + (11 if slug == "river-bend" else 0) + _SHIFTS[role]
+    turn = _TURNS[role]
     given, family = GIVEN[shift % len(GIVEN)], FAMILY[(shift * 5 + turn) % len(FAMILY)]
     if role is Role.PUPIL and number in (3, 11):
         given, family = HARD_NAMES[0 if number == 3 else 1]
