@@ -27,8 +27,10 @@ from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import LessonPlace, OpenLaunch
 from lti_server.lti.member_source import LtiMembers
 from lti_server.lti.platform_keys import PlatformKeys
+from lti_server.lti.registration_invitations import RegistrationInvitations
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.tokens import ServiceTokens
+from lti_server.lti.tool_description import Tool
 from lti_server.mail import Mail, SendMail
 from lti_server.privacy import districts
 from lti_server.privacy.contracts import Policies, in_force
@@ -52,7 +54,8 @@ from lti_server.settings import Settings
 from lti_server.tasks import Handler, Queue, Sweep, Worker
 
 SYNC_SECTION = "roster.sync_section"
-SPENT = ("spent_nonce", "lesson_token", "session", "service_token", "invitation")
+REGISTRATION_LIMITS = OutboundLimits(total_s=12.0, body_bytes=512 * 1024)
+SPENT = ("spent_nonce", "lesson_token", "session", "service_token", "invitation", "platform_invitation")
 
 
 @dataclass(frozen=True)
@@ -102,15 +105,32 @@ class House:
 
     @cached_property
     def registrations(self) -> Registrations:
+        return Registrations(self.database, self.doors, self.clock, self._check_url)
+
+    def _check_url(self, url: str) -> None:
         guard = AddressGuard(insecure_hosts=frozenset(host.lower() for host in self.settings.insecure_hosts))
+        try:
+            guard.check_url(url)
+        except BrokeContract as error:
+            raise ValueError(error.detail) from error
 
-        def check(url: str) -> None:
-            try:
-                guard.check_url(url)
-            except BrokeContract as error:
-                raise ValueError(error.detail) from error
+    @cached_property
+    def registration_invitations(self) -> RegistrationInvitations:
+        return RegistrationInvitations(
+            database=self.database,
+            ring=self.ring,
+            registrations=self.registrations,
+            transport=lambda: self._registration_transport,
+            tool=Tool(self.settings.base_url),
+            check_url=self._check_url,
+            clock=self.clock,
+        )
 
-        return Registrations(self.database, self.doors, self.clock, check)
+    @cached_property
+    def _registration_transport(self) -> HttpTransport:
+        """Somebody waits before the page, and a configuration is small."""
+        session = outbound_session(insecure_hosts=self.settings.insecure_hosts, limits=REGISTRATION_LIMITS)
+        return HttpTransport(session, self.clock)
 
     @cached_property
     def handoff(self) -> HandOff:

@@ -12,12 +12,14 @@ from lti_server.ids import DistrictId, GrantId, new_id
 from lti_server.privacy.tables import grants
 
 
-def open_grant(connection: Connection, district_id: DistrictId, provider: str, now: datetime) -> GrantId:
-    """A new grant in force, of epoch 1."""
+def open_grant(
+    connection: Connection, district_id: DistrictId, provider: str, now: datetime, *, state: str = "active"
+) -> GrantId:
+    """A new grant of epoch 1: in force, or `pending` until somebody approves it."""
     grant_id = GrantId(new_id())
     connection.execute(
         grants.insert().values(
-            id=grant_id, district_id=district_id, provider=provider, state="active", epoch=1, created_at=now
+            id=grant_id, district_id=district_id, provider=provider, state=state, epoch=1, created_at=now
         )
     )
     return grant_id
