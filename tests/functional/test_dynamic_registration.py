@@ -21,6 +21,7 @@ from lti_server.errors import Conflict, InvalidInput, NotFound
 from lti_server.lti.registration_invitations import CLAIM_LIFE, INVITATION_LIFE
 from lti_server.lti.registrations import Registered
 from lti_server.privacy.districts import District
+from lti_server.providers.connections import OutboundLimits
 from lti_server.settings import Settings
 from tests import world
 from tests.clock import FakeClock
@@ -119,7 +120,7 @@ def test_a_platform_registers_itself_and_waits_for_approval(
     assert "--deployment-id" not in page.text
     (script,) = re.findall(r'<script src="([^"]+)"', page.text)
     with client.get(script) as answer:
-        assert "org.imsglobal.lti.close" in answer.text
+        assert b"org.imsglobal.lti.close" in answer.data
 
 
 def test_the_token_goes_with_both_requests_where_there_is_one(
@@ -186,7 +187,8 @@ def test_an_invented_invitation_opens_nothing(
 def test_two_uses_at_one_moment_make_one_registration(
     house: House, app: Flask, district: District, invitation: str, lms: RegisteringPlatform
 ) -> None:
-    lms.wait_for = threading.Event()
+    answers = threading.Event()
+    lms.waits = {"register": answers}
     fields = {"invitation": invitation, **lms.link}
     statuses: list[int] = []
     first = threading.Thread(
@@ -195,7 +197,7 @@ def test_two_uses_at_one_moment_make_one_registration(
     first.start()
     assert lms.asked.wait(10)
     second = app.test_client().post("/lti/register", data=fields)
-    lms.wait_for.set()
+    answers.set()
     first.join()
     assert second.status_code == 409
     assert "used at this moment" in second.text
@@ -253,6 +255,21 @@ def test_a_failure_is_a_page_and_the_invitation_still_works(
     del lms.broken[route]
     assert _sends(client, invitation, lms).status_code == 200
     assert _only(house, district).state == "pending"
+
+
+@pytest.mark.parametrize("route", ["openid-configuration", "register"])
+def test_a_platform_that_does_not_answer_in_time_is_given_up(
+    house: House, client: FlaskClient, district: District, invitation: str, lms: RegisteringPlatform, route: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("lti_server.house.REGISTRATION_LIMITS", OutboundLimits(total_s=0.5))
+    answers = threading.Event()
+    lms.waits = {route: answers}
+    page = _sends(client, invitation, lms)
+    answers.set()
+    assert page.status_code == 502
+    assert "did not answer in time" in page.text
+    assert _platforms(house, district) == []
 
 
 def test_an_issuer_on_another_host_is_not_believed(
@@ -404,7 +421,8 @@ def test_a_platform_that_was_switched_off_is_not_switched_on_by_approval_or_regi
         connection.execute(sa.text("UPDATE grants SET state = 'suspended'"))
     with pytest.raises(Conflict):
         house.registrations.approve(made.id)
-    _sends(client, house.registration_invitations.invite(district.id)[0], lms)
+    page = _sends(client, house.registration_invitations.invite(district.id)[0], lms)
+    assert "stays switched off" in page.text
     assert _only(house, district).state == "suspended"
 
 

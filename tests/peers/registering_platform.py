@@ -49,10 +49,10 @@ class RegisteringPlatform:
     """Its behaviour, and what it was asked.
 
     `token` is what it demands (None: nothing, as Brightspace); `broken` answers with garbage or a status instead, by
-    route; `entries` are the registrations that it took, `bearers` the credentials that it saw, by route.
+    route; `waits` holds an answer back, by route; `entries` are the registrations that it took, `bearers` the credentials that it saw, by route.
     """
 
-    token: str | None = "registration-token-1"  # noqa: S105 - of a test
+    token: str | None = "registration-token-1"
     deployment_id: object = "1"
     client_ids: list[str] = field(default_factory=lambda: [f"client-{number}" for number in range(1, 50)])
     changes: dict[str, Any] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class RegisteringPlatform:
     answers: dict[str, Any] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
     bearers: list[tuple[str, str | None]] = field(default_factory=list)
-    wait_for: threading.Event | None = None
+    waits: dict[str, threading.Event] = field(default_factory=dict)
     asked: threading.Event = field(default_factory=threading.Event)
     address: str = ""
 
@@ -93,6 +93,9 @@ def _application(platform: RegisteringPlatform) -> Flask:
     def gate() -> Any:
         route = request.path.strip("/")
         platform.bearers.append((route, request.headers.get("Authorization")))
+        if route in platform.waits:
+            platform.asked.set()
+            assert platform.waits[route].wait(10)
         if route in platform.redirects:
             return redirect(platform.redirects[route], 307)
         if route in platform.broken:
@@ -108,9 +111,6 @@ def _application(platform: RegisteringPlatform) -> Flask:
 
     @app.post("/register")
     def register() -> Any:
-        platform.asked.set()
-        if platform.wait_for is not None:
-            assert platform.wait_for.wait(10)
         return jsonify(platform.take(request.get_json())), 201
 
     return app
