@@ -17,8 +17,7 @@ from lti_server.ids import Clock, DistrictId, GrantId, RegistrationId, new_id
 from lti_server.lti.platform_keys import forget_keys
 from lti_server.lti.tables import deployment, platform_keys, registration
 from lti_server.privacy.doors import DoorKeys
-from lti_server.privacy.grants import end_grant, open_grant
-from lti_server.privacy.tables import grants
+from lti_server.privacy.grants import approve_grant, await_approval, end_grant, open_grant, state_of
 
 LONGEST_ID = 255
 LOGIN_KNOWN_S = 5.0
@@ -146,9 +145,7 @@ class Registrations:
             if enter_by(connection, Door.REGISTRATION, self._doors.of(Door.REGISTRATION, str(registration_id))) is None:
                 raise _no_such_platform()
             found = _read(connection, registration_id)
-            its_grant = grants.c.id == found.grant_id
-            state = connection.execute(sa.select(grants.c.state).where(its_grant).with_for_update()).scalar_one()
-            if state not in ("pending", "active"):
+            if not approve_grant(connection, found.grant_id):
                 raise Conflict("This platform was switched off. Approving it does not switch it on again.")
             for deployment_id in deployment_ids:
                 self._add_deployment(connection, _read(connection, found.id), deployment_id, self._clock.now())
@@ -158,8 +155,7 @@ class Registrations:
                     "The LMS did not name its deployment yet. Activate the tool there, then give the deployment id "
                     "that it shows: --deployment-id."
                 )
-            connection.execute(grants.update().where(its_grant).values(state="active"))
-            return _read(connection, found.id)
+            return found
 
     def every(self, district_id: DistrictId) -> list[Registered]:
         """Live platforms of a district, oldest first."""
@@ -258,8 +254,7 @@ class Registrations:
         )  # fmt: skip
         if _addresses(found.platform) == _addresses(platform):
             return
-        its_grant = sa.and_(grants.c.id == found.grant_id, grants.c.state == "active")
-        connection.execute(grants.update().where(its_grant).values(state="pending"))
+        await_approval(connection, found.grant_id)
         connection.execute(sa.text("DELETE FROM service_token WHERE registration_id = :id"), {"id": found.id})
         forget_keys(connection, found.id)
 
@@ -371,11 +366,7 @@ def _live(connection: Connection, issuer: str, client_id: str) -> Registered | N
 
 
 def _read(connection: Connection, registration_id: RegistrationId) -> Registered:
-    row = connection.execute(
-        sa.select(registration, grants.c.state)
-        .join(grants, grants.c.id == registration.c.grant_id)
-        .where(registration.c.id == registration_id)
-    ).one_or_none()
+    row = connection.execute(sa.select(registration).where(registration.c.id == registration_id)).one_or_none()
     if row is None:
         raise _no_such_platform()
     ids: Sequence[str] = (
@@ -391,7 +382,7 @@ def _read(connection: Connection, registration_id: RegistrationId) -> Registered
         id=registration_id,
         district_id=DistrictId(row.district_id),
         grant_id=GrantId(row.grant_id),
-        state=row.state,
+        state=state_of(connection, GrantId(row.grant_id)),
         platform=Platform(
             issuer=row.issuer, client_id=row.client_id, auth_login_url=row.auth_login_url,
             auth_token_url=row.auth_token_url, jwks_url=row.jwks_url, token_audience=row.token_audience,

@@ -46,6 +46,26 @@ def in_force(connection: Connection, provider: str) -> list[GrantId]:
     return [GrantId(found) for found in rows.scalars()]
 
 
+def await_approval(connection: Connection, grant_id: GrantId) -> None:
+    """A grant in force waits for approval again; one that is in no force stays as it is."""
+    connection.execute(
+        grants.update().where(grants.c.id == grant_id, grants.c.state == "active").values(state="pending")
+    )
+
+
+def approve_grant(connection: Connection, grant_id: GrantId) -> bool:
+    """Bring a pending grant into force; False where it is neither pending nor in force already."""
+    changed = (
+        grants.update().where(grants.c.id == grant_id, grants.c.state.in_(("pending", "active"))).values(state="active")
+    )
+    return connection.execute(changed.returning(grants.c.id)).one_or_none() is not None
+
+
+def state_of(connection: Connection, grant_id: GrantId) -> str:
+    """The state of a grant at this moment, by the words of the schema."""
+    return str(connection.execute(sa.select(grants.c.state).where(grants.c.id == grant_id)).scalar_one())
+
+
 def end_grant(connection: Connection, grant_id: GrantId, now: datetime) -> None:
     """Revoke a grant and end every session that came by it; what carries the former epoch is refused from here on."""
     connection.execute(

@@ -48,8 +48,9 @@ def configuration(address: str, **changes: Any) -> dict[str, Any]:
 class RegisteringPlatform:
     """Its behaviour, and what it was asked.
 
-    `token` is what it demands (None: nothing, as Brightspace); `broken` answers with garbage or a status instead, by
-    route; `waits` holds an answer back, by route; `entries` are the registrations that it took, `bearers` the credentials that it saw, by route.
+    `token` is what it demands (None: nothing, as Brightspace). By route: `broken` answers with garbage or a status
+    instead, `redirects` leads elsewhere, `waits` holds the answer back. `entries` are the registrations that it took,
+    `bearers` the credentials that it saw.
     """
 
     token: str | None = "registration-token-1"

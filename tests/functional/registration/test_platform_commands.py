@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -13,14 +12,11 @@ from uuid import uuid4
 import pytest
 
 from lti_server import cli
-from lti_server.app import House, build_house, create_app
+from lti_server.app import House, create_app
 from lti_server.cli import main
 from lti_server.cli import platform as commands
 from lti_server.lti.registration_invitations import INVITATION_LIFE
 from lti_server.privacy.districts import District
-from lti_server.settings import Settings
-from tests import world
-from tests.clock import FakeClock
 from tests.peers.registering_platform import RegisteringPlatform, serving
 
 Say = Callable[..., dict[str, Any]]
@@ -30,18 +26,6 @@ Say = Callable[..., dict[str, Any]]
 def lms() -> Iterator[RegisteringPlatform]:
     with serving(RegisteringPlatform(deployment_id=None)) as found:
         yield found
-
-
-@pytest.fixture
-def house(settings: Settings, database_url: str, clock: FakeClock, lms: RegisteringPlatform) -> Iterator[House]:
-    found = build_house(dataclasses.replace(settings, insecure_hosts=frozenset({lms.host})), database_url, clock)
-    yield found
-    found.database.dispose()
-
-
-@pytest.fixture
-def district(house: House) -> District:
-    return world.district(house)
 
 
 @pytest.fixture
