@@ -91,6 +91,18 @@ def test_the_token_is_not_sent_to_another_host(
     assert elsewhere.bearers == []
 
 
+def test_a_redirect_does_not_let_another_host_speak_for_the_platform(
+    house: House, client: FlaskClient, district: District, invitation: str, lms: RegisteringPlatform,
+    elsewhere: RegisteringPlatform,
+) -> None:  # fmt: skip
+    lms.token = elsewhere.token = None
+    elsewhere.changes = {"issuer": lms.address}
+    lms.redirects = {"openid-configuration": elsewhere.configuration_url}
+    assert sends(client, invitation, lms).status_code == 502
+    assert elsewhere.bearers == []
+    assert platforms(house, district) == []
+
+
 def test_a_platform_is_not_led_into_this_network(
     house: House, client: FlaskClient, district: District, invitation: str, lms: RegisteringPlatform
 ) -> None:
