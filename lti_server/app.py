@@ -17,9 +17,10 @@ from lti_server.house import House, build_house, run_worker
 from lti_server.lessons import views as lesson_views
 from lti_server.lessons.handoff import HandedOver
 from lti_server.lessons.views import LaunchContext
-from lti_server.lti import inspector_views
+from lti_server.lti import inspector_views, registration_views
 from lti_server.lti import views as lti_views
 from lti_server.lti.state import StateSigner
+from lti_server.lti.tool_description import Tool
 from lti_server.progress import views as progress_views
 from lti_server.settings import Settings
 from lti_server.web import home, languages
@@ -67,10 +68,11 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(account_views.blueprint(house.invitations, house.district_name, base_url=settings.base_url))
     app.register_blueprint(_lti(house))
     app.register_blueprint(_platforms(house))
+    app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
     app.register_blueprint(_lessons(house))
     api = init_api(app)
     api.register_blueprint(_progress(house))
-    exempt_from_csrf(app, ("lti", "progress"))
+    exempt_from_csrf(app, ("lti", "progress", "registration"))
     init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, ("accounts", "home", "platforms"))
     return app
 

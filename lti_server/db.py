@@ -63,6 +63,7 @@ class Door(StrEnum):
     TICKET = "ticket"
     TOKEN = "token"  # noqa: S105 - a kind of door
     INVITATION = "invitation"
+    PLATFORM_INVITATION = "platform_invitation"
     REGISTRATION = "registration"
     GRANT = "grant"
     RUN = "run"

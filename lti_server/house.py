@@ -33,8 +33,10 @@ from lti_server.lti.member_source import LtiMembers
 from lti_server.lti.messages import TakeMessage
 from lti_server.lti.picker import OnShelf, OpenPicker, Picker
 from lti_server.lti.platform_keys import PlatformKeys
+from lti_server.lti.registration_invitations import RegistrationInvitations
 from lti_server.lti.registrations import Registrations
 from lti_server.lti.tokens import ServiceTokens
+from lti_server.lti.tool_description import Tool
 from lti_server.mail import Mail, SendMail
 from lti_server.privacy import districts
 from lti_server.privacy.contracts import Policies, in_force
@@ -58,7 +60,11 @@ from lti_server.settings import Settings
 from lti_server.tasks import Handler, Queue, Sweep, Worker
 
 SYNC_SECTION = "roster.sync_section"
-SPENT = ("spent_nonce", "lesson_token", "session", "service_token", "invitation", "deep_link_request")
+REGISTRATION_LIMITS = OutboundLimits(total_s=12.0, body_bytes=512 * 1024)
+SPENT = (
+    "spent_nonce", "lesson_token", "session", "service_token", "invitation", "platform_invitation",
+    "deep_link_request",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,24 @@ class House:
             guard.check_url(url)
         except BrokeContract as error:
             raise ValueError(error.detail) from error
+
+    @cached_property
+    def registration_invitations(self) -> RegistrationInvitations:
+        return RegistrationInvitations(
+            database=self.database,
+            ring=self.ring,
+            registrations=self.registrations,
+            transport=lambda: self._registration_transport,
+            tool=Tool(self.settings.base_url),
+            check_url=self._safe_address,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def _registration_transport(self) -> HttpTransport:
+        """Somebody waits before the page, and a configuration is small."""
+        session = outbound_session(insecure_hosts=self.settings.insecure_hosts, limits=REGISTRATION_LIMITS)
+        return HttpTransport(session, self.clock)
 
     @cached_property
     def handoff(self) -> HandOff:

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import click
 
+from lti_server.app import House
 from lti_server.cli.house import district_of, note, open_house
 from lti_server.cli.output import answers
-from lti_server.db import enter
 from lti_server.errors import NotFound
 from lti_server.ids import RegistrationId
 from lti_server.lti.registrations import Platform, Registered
 from lti_server.privacy import districts
+from lti_server.privacy.districts import District
 
 
 @click.group()
@@ -63,6 +64,37 @@ def add(
     }
 
 
+@platform.command()
+@click.option("--district", "slug", required=True)
+@answers
+def invite(slug: str) -> dict[str, Any]:
+    """Make a link by which an LMS registers itself, once, within a week (LTI Dynamic Registration)."""
+    house = open_house()
+    owner = district_of(house, slug)
+    token, until = house.registration_invitations.invite(owner.id)
+    note(house, owner, "platform invite")
+    return {
+        "url": f"{house.settings.base_url}/lti/register?invitation={token}",
+        "expires_at": until.isoformat().replace("+00:00", "Z"),
+    }
+
+
+@platform.command()
+@click.argument("registration_id")
+@click.option("--deployment-id", "deployment_ids", multiple=True, help="Where the LMS did not name it by itself.")
+@answers
+def approve(registration_id: str, deployment_ids: tuple[str, ...]) -> dict[str, Any]:
+    """Let an LMS that registered itself launch lessons; adds deployments to one that may already."""
+    house = open_house()
+    found = house.registrations.approve(_id(registration_id), deployment_ids)
+    note(house, _owner(house, found), "platform approve", registration=str(found.id))
+    return {
+        "registration_id": str(found.id),
+        "state": found.state,
+        "deployment_ids": list(found.platform.deployment_ids),
+    }
+
+
 @platform.command("list")
 @click.option("--district", "slug", help="One district's alone.")
 @answers
@@ -81,15 +113,21 @@ def list_(slug: str | None) -> dict[str, Any]:
 def remove(registration_id: str) -> dict[str, Any]:
     """Take an LMS away: its grant is revoked and its sessions end."""
     house = open_house()
+    found = house.registrations.remove(_id(registration_id))
+    note(house, _owner(house, found), "platform remove", registration=str(found.id))
+    return {"registration_id": str(found.id), "state": "removed"}
+
+
+def _id(given: str) -> RegistrationId:
     try:
-        found = house.registrations.remove(RegistrationId(UUID(registration_id)))
+        return RegistrationId(UUID(given))
     except ValueError as error:
         raise NotFound("There is no such platform. `lti-server platform list` shows those there are.") from error
-    with house.database.anyone() as connection:
-        enter(connection, found.district_id)
-        owner = districts.current(connection, house.ring)
-    note(house, owner, "platform remove", registration=str(found.id))
-    return {"registration_id": str(found.id), "state": "removed"}
+
+
+def _owner(house: House, found: Registered) -> District:
+    with house.database.tenant(found.district_id) as connection:
+        return districts.current(connection, house.ring)
 
 
 @platform.command()
@@ -120,5 +158,6 @@ def _row(one: Registered, slug: str) -> dict[str, Any]:
         "issuer": one.platform.issuer,
         "client_id": one.platform.client_id,
         "deployment_ids": list(one.platform.deployment_ids),
+        "state": one.state,
         "grant_id": str(one.grant_id),
     }

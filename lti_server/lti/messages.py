@@ -176,6 +176,11 @@ class TakeMessage:
                 "This installation of the tool in the LMS is not known here. Ask your administrator to add its "
                 "deployment id.",
             )
+        if standing.grant_state == "pending":
+            raise LaunchRejected(
+                "not-approved",
+                "This LMS has registered itself here, and nobody has approved it yet. Ask your administrator to do so.",
+            )
         if standing.grant_state != "active":
             raise LaunchRejected("grant-not-active", "Your district has switched this connection off.")
         return standing

@@ -159,3 +159,15 @@ def _unreachable() -> LaunchRejected:
         "The LMS did not give its keys, so this launch cannot be checked. Try again in a minute; "
         "if it stays so, ask your administrator to check the key set URL.",
     )
+
+
+def forget_keys(connection: Connection, registration_id: RegistrationId) -> None:
+    """The platform publishes its keys elsewhere from now on: none of the former opens a launch."""
+    connection.execute(
+        platform_keys.update()
+        .where(platform_keys.c.registration_id == registration_id)
+        .values(
+            version=platform_keys.c.version + 1, jwks={"keys": []}, fetched_at=None, unknown_kid_fetch_at=None,
+            failures=0, retry_at=None,
+        )
+    )  # fmt: skip

@@ -37,6 +37,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "provider-not-allowed": N_("The contract does not allow launches from an LMS; sign one that does."),
         "host-not-allowed": N_("The lesson is on a site that is none of the contract's subprocessors; add it there."),
         "grant-not-active": N_("The connection is switched off; the district's administrator decides."),
+        "not-approved": N_("The LMS has registered itself and waits; approve it with `lti-server platform approve`."),
         "erased": N_("The account was erased and is not made again; the district decides."),
         "used-before": N_("The launch was sent a second time; a launch opens once, so nothing needs to be done."),
         "not-a-teacher": N_("Somebody who does not teach there opened the list of lessons; check their role."),

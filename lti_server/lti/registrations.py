@@ -14,9 +14,10 @@ from sqlalchemy.engine import Connection
 from lti_server.db import Database, Door, Found, close_door, enter, enter_by, find_by, open_door
 from lti_server.errors import Conflict, InvalidInput, LaunchRejected, NotFound
 from lti_server.ids import Clock, DistrictId, GrantId, RegistrationId, new_id
+from lti_server.lti.platform_keys import forget_keys
 from lti_server.lti.tables import deployment, platform_keys, registration
 from lti_server.privacy.doors import DoorKeys
-from lti_server.privacy.grants import end_grant, open_grant
+from lti_server.privacy.grants import approve_grant, await_approval, end_grant, open_grant, state_of
 
 LONGEST_ID = 255
 LOGIN_KNOWN_S = 5.0
@@ -41,11 +42,12 @@ class Platform:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A platform with its ids here."""
+    """A platform with its ids here. `state` is its grant's: `pending` opens no launch until somebody approves it."""
 
     id: RegistrationId
     district_id: DistrictId
     grant_id: GrantId
+    state: str
     platform: Platform
 
 
@@ -85,18 +87,75 @@ class Registrations:
             Conflict: a deployment belongs elsewhere, or the issuer and client are known with other addresses.
         """
         faults = self._faults(platform)
+        if not platform.deployment_ids:
+            faults.append(("/deployment_id", "Give at least one deployment id."))
         if faults:
             raise InvalidInput.listing("The platform was not registered.", faults)
         now = self._clock.now()
         with self._database.anyone() as connection:
-            self._agree_with_first(connection, platform)
+            rows = find_by(connection, Door.CLIENT, self._doors.of(Door.CLIENT, platform.issuer, platform.client_id))
+            self._agree_with(connection, rows, platform)
             enter(connection, district_id)
             found = _live(connection, platform.issuer, platform.client_id)
             if found is None:
-                found = self._insert(connection, district_id, platform, now)
+                found = self._insert(connection, district_id, platform, now, state="active")
             for deployment_id in platform.deployment_ids:
                 self._add_deployment(connection, found, deployment_id, now)
             return _read(connection, found.id)
+
+    def take(self, connection: Connection, district_id: DistrictId, platform: Platform) -> Registered:
+        """Keep a platform that registered itself, on the caller's transaction: `pending` until it is approved.
+
+        A platform that is here already is brought up to what it says now, and is pending again where an address has
+        changed; a suspended one stays suspended. A deployment need not be known yet.
+
+        Raises:
+            InvalidInput, Conflict: as `add`.
+        """
+        faults = self._faults(platform)
+        if faults:
+            raise InvalidInput.listing("The platform was not registered.", faults)
+        now = self._clock.now()
+        rows = find_by(connection, Door.CLIENT, self._doors.of(Door.CLIENT, platform.issuer, platform.client_id))
+        self._agree_with(connection, [row for row in rows if row.district_id != district_id], platform)
+        enter(connection, district_id)
+        connection.execute(sa.text("SELECT 1 FROM district FOR NO KEY UPDATE"))  # one at a time in a district
+        found = _live(connection, platform.issuer, platform.client_id)
+        if found is None:
+            found = self._insert(connection, district_id, platform, now, state="pending")
+        else:
+            self._update(connection, found, platform)
+        for deployment_id in platform.deployment_ids:
+            self._add_deployment(connection, found, deployment_id, now)
+        self._logins.clear()
+        return _read(connection, found.id)
+
+    def approve(self, registration_id: RegistrationId, deployment_ids: Sequence[str] = ()) -> Registered:
+        """Let a pending platform launch; adds deployments to it, as to one that is approved already.
+
+        Raises:
+            NotFound: there is no such live platform.
+            InvalidInput: it has no deployment yet, or one has the wrong form.
+            Conflict: it is neither pending nor in force, or a deployment id is in use.
+        """
+        faults = _deployment_faults(deployment_ids)
+        if faults:
+            raise InvalidInput.listing("The platform was not approved.", faults)
+        with self._database.anyone() as connection:
+            if enter_by(connection, Door.REGISTRATION, self._doors.of(Door.REGISTRATION, str(registration_id))) is None:
+                raise _no_such_platform()
+            found = _read(connection, registration_id)
+            if not approve_grant(connection, found.grant_id):
+                raise Conflict("This platform was switched off. Approving it does not switch it on again.")
+            for deployment_id in deployment_ids:
+                self._add_deployment(connection, _read(connection, found.id), deployment_id, self._clock.now())
+            found = _read(connection, found.id)
+            if not found.platform.deployment_ids:
+                raise InvalidInput(
+                    "The LMS did not name its deployment yet. Activate the tool there, then give the deployment id "
+                    "that it shows: --deployment-id."
+                )
+            return found
 
     def every(self, district_id: DistrictId) -> list[Registered]:
         """Live platforms of a district, oldest first."""
@@ -117,7 +176,7 @@ class Registrations:
         now = self._clock.now()
         with self._database.anyone() as connection:
             if enter_by(connection, Door.REGISTRATION, self._doors.of(Door.REGISTRATION, str(registration_id))) is None:
-                raise NotFound("There is no such platform. `lti-server platform list` shows those there are.")
+                raise _no_such_platform()
             found = _read(connection, registration_id)
             connection.execute(registration.update().where(registration.c.id == found.id).values(removed_at=now))
             end_grant(connection, found.grant_id, now)
@@ -172,22 +231,38 @@ class Registrations:
         enter(connection, rows[0].district_id)
         return rows[0]
 
-    def _agree_with_first(self, connection: Connection, platform: Platform) -> None:
+    def _agree_with(self, connection: Connection, rows: Sequence[Found], platform: Platform) -> None:
         """Districts that share a client share its addresses: no district may turn another's login elsewhere."""
-        rows = find_by(connection, Door.CLIENT, self._doors.of(Door.CLIENT, platform.issuer, platform.client_id))
         for row in rows[:1]:
             enter(connection, row.district_id)
             first = _read(connection, RegistrationId(row.target_id)).platform
-            same = (first.auth_login_url, first.auth_token_url, first.jwks_url)
-            if same != (platform.auth_login_url, platform.auth_token_url, platform.jwks_url):
+            if _addresses(first) != _addresses(platform):
                 raise Conflict(
                     "This issuer and client id are registered with other addresses. "
                     "Use the addresses that the LMS publishes, or remove the other registration first."
                 )
 
-    def _insert(self, connection: Connection, district_id: DistrictId, platform: Platform, now: datetime) -> Registered:
+    def _update(self, connection: Connection, found: Registered, platform: Platform) -> None:
+        """What came from the former addresses is forgotten with them."""
+        connection.execute(
+            registration.update()
+            .where(registration.c.id == found.id)
+            .values(
+                auth_login_url=platform.auth_login_url, auth_token_url=platform.auth_token_url,
+                jwks_url=platform.jwks_url, token_audience=platform.token_audience,
+            )
+        )  # fmt: skip
+        if _addresses(found.platform) == _addresses(platform):
+            return
+        await_approval(connection, found.grant_id)
+        connection.execute(sa.text("DELETE FROM service_token WHERE registration_id = :id"), {"id": found.id})
+        forget_keys(connection, found.id)
+
+    def _insert(
+        self, connection: Connection, district_id: DistrictId, platform: Platform, now: datetime, *, state: str
+    ) -> Registered:
         registration_id = RegistrationId(new_id())
-        grant_id = open_grant(connection, district_id, "lti", now)
+        grant_id = open_grant(connection, district_id, "lti", now, state=state)
         connection.execute(
             registration.insert().values(
                 id=registration_id, district_id=district_id, grant_id=grant_id, issuer=platform.issuer,
@@ -243,12 +318,7 @@ class Registrations:
             faults.append(("/issuer", "Give the issuer exactly as the LMS shows it (iss)."))
         if not platform.client_id or len(platform.client_id) > LONGEST_ID:
             faults.append(("/client_id", "Give the client id that the LMS shows."))
-        if not platform.deployment_ids:
-            faults.append(("/deployment_id", "Give at least one deployment id."))
-        for deployment_id in platform.deployment_ids:
-            if not 0 < len(deployment_id) <= LONGEST_ID or not deployment_id.isascii():
-                faults.append(("/deployment_id", f"A deployment id has 1 to {LONGEST_ID} ASCII characters."))
-        return faults
+        return faults + _deployment_faults(platform.deployment_ids)
 
     def _url_fault(self, url: str) -> str | None:
         try:
@@ -256,6 +326,19 @@ class Registrations:
         except ValueError as error:
             return str(error)
         return None
+
+
+def _deployment_faults(deployment_ids: Sequence[str]) -> list[tuple[str, str]]:
+    fault = ("/deployment_id", f"A deployment id has 1 to {LONGEST_ID} ASCII characters.")
+    return [fault for one in deployment_ids if not 0 < len(one) <= LONGEST_ID or not one.isascii()]
+
+
+def _addresses(platform: Platform) -> tuple[str, str, str]:
+    return platform.auth_login_url, platform.auth_token_url, platform.jwks_url
+
+
+def _no_such_platform() -> NotFound:
+    return NotFound("There is no such platform. `lti-server platform list` shows those there are.")
 
 
 def _unknown_platform() -> LaunchRejected:
@@ -285,7 +368,7 @@ def _live(connection: Connection, issuer: str, client_id: str) -> Registered | N
 def _read(connection: Connection, registration_id: RegistrationId) -> Registered:
     row = connection.execute(sa.select(registration).where(registration.c.id == registration_id)).one_or_none()
     if row is None:
-        raise NotFound("There is no such platform. `lti-server platform list` shows those there are.")
+        raise _no_such_platform()
     ids: Sequence[str] = (
         connection.execute(
             sa.select(deployment.c.deployment_id)
@@ -299,6 +382,7 @@ def _read(connection: Connection, registration_id: RegistrationId) -> Registered
         id=registration_id,
         district_id=DistrictId(row.district_id),
         grant_id=GrantId(row.grant_id),
+        state=state_of(connection, GrantId(row.grant_id)),
         platform=Platform(
             issuer=row.issuer, client_id=row.client_id, auth_login_url=row.auth_login_url,
             auth_token_url=row.auth_token_url, jwks_url=row.jwks_url, token_audience=row.token_audience,

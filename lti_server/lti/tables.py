@@ -34,6 +34,21 @@ registration = sa.Table(
     ),
 )
 
+platform_invitation = sa.Table(
+    "platform_invitation",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("token_hash", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False),
+    sa.Column("claim", sa.Uuid),
+    sa.Column("claimed_until", UTC),
+    sa.Column("used_at", UTC),
+    sa.Column("registration_id", sa.ForeignKey("registration.id")),
+    sa.UniqueConstraint("token_hash", name="uq_platform_invitation_token_hash"),
+)
+
 deployment = sa.Table(
     "deployment",
     metadata,

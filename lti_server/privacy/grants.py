@@ -12,12 +12,14 @@ from lti_server.ids import DistrictId, GrantId, new_id
 from lti_server.privacy.tables import grants
 
 
-def open_grant(connection: Connection, district_id: DistrictId, provider: str, now: datetime) -> GrantId:
-    """A new grant in force, of epoch 1."""
+def open_grant(
+    connection: Connection, district_id: DistrictId, provider: str, now: datetime, *, state: str = "active"
+) -> GrantId:
+    """A new grant of epoch 1: in force, or `pending` until somebody approves it."""
     grant_id = GrantId(new_id())
     connection.execute(
         grants.insert().values(
-            id=grant_id, district_id=district_id, provider=provider, state="active", epoch=1, created_at=now
+            id=grant_id, district_id=district_id, provider=provider, state=state, epoch=1, created_at=now
         )
     )
     return grant_id
@@ -42,6 +44,26 @@ def in_force(connection: Connection, provider: str) -> list[GrantId]:
         .order_by(grants.c.created_at, grants.c.id)
     )
     return [GrantId(found) for found in rows.scalars()]
+
+
+def await_approval(connection: Connection, grant_id: GrantId) -> None:
+    """A grant in force waits for approval again; one that is in no force stays as it is."""
+    connection.execute(
+        grants.update().where(grants.c.id == grant_id, grants.c.state == "active").values(state="pending")
+    )
+
+
+def approve_grant(connection: Connection, grant_id: GrantId) -> bool:
+    """Bring a pending grant into force; False where it is neither pending nor in force already."""
+    changed = (
+        grants.update().where(grants.c.id == grant_id, grants.c.state.in_(("pending", "active"))).values(state="active")
+    )
+    return connection.execute(changed.returning(grants.c.id)).one_or_none() is not None
+
+
+def state_of(connection: Connection, grant_id: GrantId) -> str:
+    """The state of a grant at this moment, by the words of the schema."""
+    return str(connection.execute(sa.select(grants.c.state).where(grants.c.id == grant_id)).scalar_one())
 
 
 def end_grant(connection: Connection, grant_id: GrantId, now: datetime) -> None:

@@ -17,6 +17,7 @@ COMMANDS = [
     ("district", "list"),
     ("platform", "list"),
     ("platform", "list", "--district", "north"),
+    ("platform", "invite", "--district", "north"),
     ("section", "list", "--district", "north"),
     ("roster", "runs", "--district", "north"),
     ("roster", "sync", "--district", "north", "--provider", "lti"),

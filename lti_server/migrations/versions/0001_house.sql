@@ -59,7 +59,7 @@ CREATE TABLE grants (
   district_id uuid NOT NULL REFERENCES district (id),
   provider text NOT NULL,
   state text NOT NULL CONSTRAINT ck_grants_state CHECK
-    (state IN ('draft', 'awaiting_contract', 'active', 'suspended', 'revoking', 'revoked', 'disposing', 'disposed', 'expired')),
+    (state IN ('draft', 'awaiting_contract', 'pending', 'active', 'suspended', 'revoking', 'revoked', 'disposing', 'disposed', 'expired')),
   epoch integer NOT NULL DEFAULT 1 CONSTRAINT ck_grants_epoch CHECK (epoch >= 1),
   created_at timestamptz NOT NULL,
   ended_at timestamptz
@@ -214,6 +214,21 @@ CREATE TABLE registration (
   removed_at timestamptz
 );
 CREATE UNIQUE INDEX registration_is_live_once ON registration (district_id, issuer, client_id) WHERE removed_at IS NULL;
+
+-- A link by which an LMS registers itself, once. `claim` is the attempt that talks to the LMS now, so that two attempts
+-- make one registration; it ends by itself, should the process die.
+CREATE TABLE platform_invitation (
+  id uuid CONSTRAINT pk_platform_invitation PRIMARY KEY,
+  district_id uuid NOT NULL REFERENCES district (id),
+  token_hash bytea NOT NULL,
+  created_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  claim uuid,
+  claimed_until timestamptz,
+  used_at timestamptz,
+  registration_id uuid REFERENCES registration (id),
+  CONSTRAINT uq_platform_invitation_token_hash UNIQUE (token_hash)
+);
 
 CREATE TABLE deployment (
   id uuid CONSTRAINT pk_deployment PRIMARY KEY,

@@ -40,7 +40,7 @@ DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY[
     'contract', 'grants', 'log_entry', 'person', 'person_field', 'identity', 'section', 'roster_run', 'membership',
-    'registration', 'deployment', 'platform_keys', 'spent_nonce', 'service_token', 'resource_link', 'lesson_token',
+    'registration', 'platform_invitation', 'deployment', 'platform_keys', 'spent_nonce', 'service_token', 'resource_link', 'lesson_token',
     'deep_link_request', 'deep_link_item', 'progress_event', 'progress_summary', 'grade_column', 'grade_delivery']
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
@@ -61,7 +61,7 @@ CREATE POLICY tenant ON district USING (id = current_district()) WITH CHECK (id 
 GRANT USAGE ON SCHEMA public TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON
   district, grants, person, person_field, identity, invitation, section, roster_run, membership, lesson,
-  registration, deployment, platform_keys, spent_nonce, service_token, tool_key, resource_link, deep_link_request,
+  registration, platform_invitation, deployment, platform_keys, spent_nonce, service_token, tool_key, resource_link, deep_link_request,
   deep_link_item, session, lesson_token,
   progress_event, progress_summary, grade_column, grade_delivery, mail_message, instance_key TO {role};
 -- What was logged and what was signed is never changed; policies are compiled once on the strength of it.
