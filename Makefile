@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-annotate $(if $(UPGRADE),--upgrade)
 CATALOGS := lti_server/translations
 
-.PHONY: help setup run test check fix types docs lock translations bench-launch mutants-launch kill9 clean
+.PHONY: help setup run test check fix types docs lock translations conformance bench-launch mutants-launch kill9 clean
 
 help: ## Show what can be asked for
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ docs: .venv/.ready-check ## Build the documentation into docs/_build/html
 
 translations: .venv/.ready-check ## Bring the catalogues up to date with the code and compile them
 	$(BIN)/python tools/translations.py update
+
+conformance: .venv/.ready-test ## The certification cases of LTI Advantage by name, against each vendor's LMS in turn
+	$(BIN)/python -m tests.conformance $(ARGS)
 
 bench-launch: .venv/.ready-test ## Launches a second beside a stock PyLTI1p3 tool and a bare floor
 	$(BIN)/python -m tests.benchmarks.launch $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -73,6 +74,13 @@ def template(server_url: str) -> Iterator[tuple[str, str]]:
 @pytest.fixture
 def database_url(template: tuple[str, str], server_url: str) -> Iterator[str]:
     """A fresh, migrated database for one test."""
+    with fresh_database(template, server_url) as url:
+        yield url
+
+
+@contextmanager
+def fresh_database(template: tuple[str, str], server_url: str) -> Iterator[str]:
+    """A migrated database of its own, until the block ends."""
     name, admin = template
     mine = f"{name}_{uuid4().hex[:8]}"
     with psycopg.connect(admin, autocommit=True) as connection:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from lti_server_demo_lms.app import create_app as create_lms
 from lti_server_demo_lms.app import registration
 from lti_server_demo_lms.parts import DemoLmsConfig, Parts
+from lti_server_demo_lms.profiles import PLAIN, Profile
 from lti_server_demo_lms.serving import listen, running
 from lti_server_demo_lms.world import Person, sample_world
 
@@ -63,12 +64,12 @@ class Street:
         assert isinstance(token, str)
         return token
 
-    def save(self, token: str, activity: int = 0, **changes: Any) -> dict[str, Any]:
+    def save(self, token: str, activity: int = 0, *, lesson: str = LESSON, **changes: Any) -> dict[str, Any]:
         """One attempt, posted as a lesson posts it."""
-        lesson = self.house.catalogue.get(LESSON)
+        played = self.house.catalogue.get(lesson)
         body = {
             "attempt_id": str(uuid4()),
-            "activity_id": lesson.activities[activity].id,
+            "activity_id": played.activities[activity].id,
             "score": 1,
             "completed": True,
             "occurred_at": self.house.clock.now().isoformat(),
@@ -109,13 +110,19 @@ class Street:
 
 
 @contextmanager
-def street(settings: Settings, database_url: str, clock: Clock, data_dir: Path) -> Iterator[Street]:
-    """The LMS and the server, both serving, until the block ends."""
+def street(
+    settings: Settings, database_url: str, clock: Clock, data_dir: Path, profile: Profile = PLAIN
+) -> Iterator[Street]:
+    """The LMS, as one vendor's, and the server, both serving until the block ends."""
     lms_socket, tool_socket = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
     lms_host, tool_host = (f"127.0.0.1:{one.getsockname()[1]}" for one in (lms_socket, tool_socket))
     lms = create_lms(
         DemoLmsConfig(
-            base_url=f"http://{lms_host}", tool_url=f"http://{tool_host}", data_dir=data_dir, world=sample_world()
+            base_url=f"http://{lms_host}",
+            tool_url=f"http://{tool_host}",
+            data_dir=data_dir,
+            world=sample_world(),
+            profile=profile,
         )
     )
     own = dataclasses.replace(settings, base_url=f"http://{tool_host}", insecure_hosts=frozenset({lms_host}))
@@ -127,7 +134,7 @@ def street(settings: Settings, database_url: str, clock: Clock, data_dir: Path) 
         made.id,
         Platform(
             **{name: described[name] for name in names},
-            token_audience=None,
+            token_audience=described.get("token_audience"),
             shared_id=True,
             deployment_ids=(described["deployment_id"],),
         ),

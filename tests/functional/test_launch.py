@@ -152,7 +152,11 @@ def test_a_refused_launch_writes_nothing_but_its_refusal(
         assert rows(house, district.id, f"SELECT 1 FROM {table}") == []
     (entry,) = rows(house, district.id, "SELECT decision, payload FROM log_entry")
     assert entry.decision == "refused"
-    assert log.payload_of(district.keys, bytes(entry.payload)) == {"reason": "malformed-claim"}
+    (registered,) = house.registrations.every(district.id)
+    assert log.payload_of(district.keys, bytes(entry.payload)) == {
+        "reason": "malformed-claim",
+        "registration": str(registered.id),
+    }
 
 
 def test_a_contract_that_has_expired_opens_nothing(

@@ -119,3 +119,11 @@ def _commands(command: Command, path: str = "") -> Iterator[tuple[str, Command]]
         child = command.get_command(context, name)
         assert child is not None
         yield from _commands(child, f"{path} {name}".strip())
+
+
+def test_every_test_that_the_conformance_statement_names_is_there() -> None:
+    named = re.findall(r"`((?:tests|plugins)/[\w/]+\.py)(?:::(\w+))?`", _page("reference/conformance"))
+    assert named
+    for path, function in named:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert not function or f"def {function}(" in text, f"{path}::{function}"
