@@ -283,6 +283,7 @@ class House:
     def sweep(self) -> None:
         """Take away what is spent, and try again what waits."""
         Sweep(self.database, self.clock, SPENT, self.mail.resume)()
+        self.tool_keys.retire()
 
     def _key_source(self, url: str, timeout_s: float) -> Mapping[str, Any]:
         limits = OutboundLimits(total_s=timeout_s)

@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "demo",
     "district": "district",
     "doctor": "doctor",
+    "keys": "keys",
     "lesson": "lesson",
     "new-provider": "plugins",
     "platform": "platform",
