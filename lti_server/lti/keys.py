@@ -70,16 +70,16 @@ class ToolKeys:
         Raises:
             Conflict: a key is waiting for its day already.
         """
-        now = self._clock.now()
         with self._database.anyone() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MAKE_LOCK})
+            self._current(connection)
+            now = self._clock.now()
             live = tool_key.c.retired_at.is_(None)
             if compromised:
                 signed = live & (tool_key.c.signs_from <= now)
                 connection.execute(tool_key.update().where(signed).values(retired_at=now, wrapped_private=DESTROYED))
                 kid = self._make(connection, now)
             else:
-                self._current(connection)
                 if connection.execute(sa.select(tool_key.c.kid).where(live, tool_key.c.signs_from > now)).first():
                     raise Conflict("A key is waiting for its day already. `lti-server keys list` shows it.")
                 kid = self._make(connection, now + PUBLISHED_BEFORE)

@@ -65,7 +65,9 @@ def asked(launching: Launching) -> dict[str, Any]:
     """A deep linking request in this vendor's form."""
     gone = {LTI + "resource_link": None, LTI + "target_link_uri": None, LTI + "custom": None}
     said = {LTI + "message_type": "LtiDeepLinkingRequest", DL + "deep_linking_settings": ASKED, **roles(TEACHER)}
-    return changed({**launching.claims, **said}, Case("", None, gone))  # type: ignore[no-any-return]
+    request = changed({**launching.claims, **said}, Case("", None, gone))
+    assert isinstance(request, dict)
+    return request
 
 
 def picked(vendor: Vendor, *picks: str) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
 from lti_server.app import House
@@ -32,7 +33,7 @@ class PatientPlatform:
         keys = KeySet([RSAKey.import_key(one) for one in self.kept["keys"]])
         try:
             jwt.decode(token, keys, algorithms=["RS256"])
-        except ValueError:
+        except (JoseError, ValueError):
             return False
         return True
 
@@ -47,7 +48,7 @@ def states(house: House) -> list[str]:
 
 
 def test_no_call_fails_in_the_weeks_around_a_rotation(house: House, clock: FakeClock) -> None:
-    platforms = []
+    platforms: list[PatientPlatform] = []
     failed = 0
     for hour in range(24 * 12):
         if hour % 5 == 0 and len(platforms) < 6:
@@ -77,6 +78,19 @@ def test_a_key_is_published_a_day_before_it_signs_and_a_week_after(house: House,
     clock.pass_s(24 * HOUR)
     house.tool_keys.retire()
     assert {one["kid"] for one in house.tool_keys.public_jwks()["keys"]} == {second}
+
+
+def test_a_server_that_never_signed_rotates_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes between the making of its first key and the look for one that waits."""
+    now = house.clock.now
+
+    def later() -> datetime:
+        house.clock.pass_s(0.001)  # type: ignore[attr-defined]  # the clock of the tests
+        return now()
+
+    monkeypatch.setattr(house.clock, "now", later)
+    house.tool_keys.rotate()
+    assert states(house) == ["signing", "published"]
 
 
 def test_a_second_rotation_waits_for_the_first(house: House) -> None:
