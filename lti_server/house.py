@@ -25,6 +25,7 @@ from lti_server.lessons.model import Lesson
 from lti_server.lti import deep_linking
 from lti_server.lti.claims import RESOURCE_LINK_REQUEST
 from lti_server.lti.deep_linking import Shown
+from lti_server.lti.deployments import Deployments
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.inspector import Inspector
 from lti_server.lti.keys import ToolKeys
@@ -173,6 +174,10 @@ class House:
             },
             clock=self.clock,
         )
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        return Deployments(self.database, self.doors)
 
     @cached_property
     def inspector(self) -> Inspector:

@@ -137,10 +137,7 @@ def _owner(house: House, found: Registered) -> District:
 def inspect(registration_id: str, last: int) -> dict[str, Any]:
     """Show the last launches and grade deliveries of an LMS, and why those that failed did."""
     house = open_house()
-    try:
-        found = house.inspector(RegistrationId(UUID(registration_id)), most=last)
-    except ValueError as error:
-        raise NotFound("There is no such platform. `lti-server platform list` shows those there are.") from error
+    found = house.inspector(_id(registration_id), most=last)
     with house.database.tenant(found.district_id) as connection:
         owner = districts.current(connection, house.ring)
     note(house, owner, "platform inspect", registration=registration_id)
@@ -149,6 +146,21 @@ def inspect(registration_id: str, last: int) -> dict[str, Any]:
         "launches": [{**asdict(one), "at": one.at.isoformat()} for one in found.launches],
         "deliveries": [{**asdict(one), "at": one.at.isoformat()} for one in found.deliveries],
     }
+
+
+@platform.command()
+@click.argument("registration_id")
+@click.argument("policy", type=click.Choice(["allow", "refuse"]))
+@click.option("--deployment-id", required=True)
+@answers
+def anonymous(registration_id: str, policy: str, deployment_id: str) -> dict[str, Any]:
+    """Say whether a deployment may open lessons without naming the reader; nothing is saved then."""
+    house = open_house()
+    district_id = house.deployments.allow_anonymous(_id(registration_id), deployment_id, policy == "allow")
+    with house.database.tenant(district_id) as connection:
+        owner = districts.current(connection, house.ring)
+    note(house, owner, "platform anonymous", registration=registration_id, policy=policy)
+    return {"registration_id": registration_id, "deployment_id": deployment_id, "anonymous": policy}
 
 
 def _row(one: Registered, slug: str) -> dict[str, Any]:

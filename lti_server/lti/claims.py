@@ -146,6 +146,13 @@ def check_message(claims: VerifiedClaims, *, client_id: str, tool_origin: str) -
     )
 
 
+def without_person(claims: VerifiedClaims) -> VerifiedClaims:
+    """A launch that names nobody, as if one nameless person sent them all; what is personal in it is left behind."""
+    gone = {*PERSONAL_CLAIMS, LTI + "lis", LTI + "roles"}
+    kept = {name: value for name, value in claims.items() if name not in gone}
+    return VerifiedClaims({**kept, "sub": "anonymous", LTI + "roles": []})
+
+
 def message_type(claims: VerifiedClaims) -> str:
     """What the message asks for, once version and type are there.
 

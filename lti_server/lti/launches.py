@@ -16,7 +16,7 @@ from lti_server.accounts.model import Kept, Kind, Known, Subject
 from lti_server.errors import LaunchRejected
 from lti_server.ids import ContractId, DistrictId, MembershipId, SectionId, SessionId, new_id
 from lti_server.lti import store
-from lti_server.lti.claims import Launch, check_message
+from lti_server.lti.claims import Launch, check_message, without_person
 from lti_server.lti.lesson_link import Wanted, wanted, wanted_item
 from lti_server.lti.messages import PURPOSE, Message
 from lti_server.lti.roles import Role, is_test_user, role_of
@@ -86,6 +86,8 @@ class OpenLaunch:
             LaunchRejected: with a reason of docs/reference/launch-refusals.md.
         """
         standing = message.standing
+        if standing.anonymous and "sub" not in message.claims:
+            return self._anonymous(connection, message)
         launch = check_message(message.claims, client_id=standing.client_id, tool_origin=self._tool_origin)
         hashed = people.subject_hash(standing.keys, _subject(launch, standing))
         arrival = store.arrive(
@@ -94,6 +96,32 @@ class OpenLaunch:
         if not arrival.fresh:
             raise used_before()
         return self._admit(connection, standing, launch, arrival, hashed, message.now)
+
+    def _anonymous(self, connection: Connection, message: Message) -> str:
+        """Open the lesson for somebody whom the LMS does not name (LTI Core 5.3.6), where the deployment allows it.
+
+        The page is the one that needs no account: no ticket, no person, no session; the nonce and a log entry alone.
+        """
+        standing = message.standing
+        claims = without_person(message.claims)
+        launch = check_message(claims, client_id=standing.client_id, tool_origin=self._tool_origin)
+        if not store.spend_nonce(connection, standing, message.nonce_hash, message.nonce_until):
+            raise used_before()
+        item_id = wanted_item(launch.target_link_uri, launch.custom)
+        named = store.deep_link_item(connection, item_id) if item_id is not None else None
+        named = named or wanted(launch.target_link_uri, launch.custom, self._base_path)
+        if named is None:
+            raise _no_lesson()
+        place = self._place(connection, self._contract(standing), named)
+        entry = log.entry(
+            standing.keys, at=message.now, actor=f"registration:{standing.registration_id}", act="launch",
+            decision="allowed", purpose=PURPOSE, payload={"registration": str(standing.registration_id)},
+        )  # fmt: skip
+        log.record(connection, entry)
+        if place.url is not None:
+            return place.url
+        query = f"?{urlencode({'activity': place.activity_id})}" if place.activity_id else ""
+        return f"{self._base_url}/lessons/{quote(place.lesson_id)}{query}"
 
     def _admit(
         self,

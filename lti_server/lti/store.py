@@ -90,6 +90,7 @@ class Standing:
     keys: DistrictKeys
     locale: str
     contract_id: ContractId | None
+    anonymous: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ def standing(connection: Connection, ring: KeyRing, door: bytes, now: datetime) 
         return None
     (
         registration_id, issuer, client_id, jwks_url, deployment_row_id, grant_id, state, epoch, version, jwks,
-        fetched_at, district_id, data_key, pepper, locale, contract_id, valid_to, today,
+        fetched_at, district_id, data_key, pepper, locale, contract_id, valid_to, today, anonymous,
     ) = row  # fmt: skip
     return Standing(
         registration_id=registration_id,
@@ -143,6 +144,7 @@ def standing(connection: Connection, ring: KeyRing, door: bytes, now: datetime) 
         keys=opened(ring, district_id, data_key, pepper),
         locale=locale,
         contract_id=_in_force(contract_id, valid_to, today),
+        anonymous=anonymous,
     )
 
 

@@ -56,6 +56,7 @@ deployment = sa.Table(
     sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
     sa.Column("registration_id", sa.ForeignKey("registration.id"), nullable=False),
     sa.Column("deployment_id", sa.Text, nullable=False),
+    sa.Column("anonymous", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("created_at", UTC, nullable=False),
     sa.UniqueConstraint("registration_id", "deployment_id", name="uq_deployment_registration_id_deployment_id"),
 )

@@ -235,6 +235,8 @@ CREATE TABLE deployment (
   district_id uuid NOT NULL REFERENCES district (id),
   registration_id uuid NOT NULL REFERENCES registration (id),
   deployment_id text NOT NULL,
+  -- Whether somebody whom the LMS does not name may play; nothing is kept of such a launch.
+  anonymous boolean NOT NULL DEFAULT false,
   created_at timestamptz NOT NULL,
   CONSTRAINT uq_deployment_registration_id_deployment_id UNIQUE (registration_id, deployment_id)
 );

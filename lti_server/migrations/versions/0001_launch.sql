@@ -5,14 +5,16 @@
 CREATE FUNCTION launch_standing(deployment uuid, moment timestamptz) RETURNS TABLE (
   registration_id uuid, issuer text, client_id text, jwks_url text, deployment_row_id uuid,
   grant_id uuid, grant_state text, epoch integer, key_version integer, jwks text, fetched_at timestamptz,
-  district_id uuid, data_key bytea, pepper bytea, locale text, contract_id uuid, valid_to date, today date)
+  district_id uuid, data_key bytea, pepper bytea, locale text, contract_id uuid, valid_to date, today date,
+  anonymous boolean)
 LANGUAGE plpgsql STABLE
 AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
   SELECT r.id, r.issuer, r.client_id, r.jwks_url, d.id, g.id, g.state, g.epoch, k.version, k.jwks::text, k.fetched_at,
-    s.id, s.data_key, s.pepper, s.locale, c.id, c.valid_to, (moment AT TIME ZONE s.timezone)::date
+    s.id, s.data_key, s.pepper, s.locale, c.id, c.valid_to, (moment AT TIME ZONE s.timezone)::date,
+    d.anonymous
   FROM deployment d
   JOIN registration r ON r.id = d.registration_id AND r.removed_at IS NULL
   JOIN grants g ON g.id = r.grant_id
