@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from lti_server.errors import InvalidInput, NotAllowed, ProviderFailed
-from lti_server.lti.tool_description import ANY_VENDOR, CLAIMS, MESSAGES, NAME, SCOPES, VENDORS, Tool
+from lti_server.lti.platform_profiles import by_issuer, family_code, for_registration
+from lti_server.lti.tool_description import CLAIMS, MESSAGES, NAME, Tool, scopes_of
 from lti_server.providers.wire import host_of
 
 PLATFORM_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-platform-configuration"
@@ -20,31 +20,6 @@ LONGEST_ID = 255
 LONGEST_TOKEN = 8_192
 UrlCheck = Callable[[str], None]
 """Raises `ValueError` where an address may not be called (the outbound guard)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitIssuer:
-    """A vendor whose issuer is not where its configuration is. `configuration_hosts` alone speak for the issuer.
-
-    `registers_elsewhere`: the registration endpoint is on the school's own host, so the token goes there too.
-    """
-
-    configuration_hosts: frozenset[str]
-    registers_elsewhere: bool
-
-
-def _canvas(environment: str) -> SplitIssuer:
-    hosts = (f"sso.{environment}canvaslms.com", f"canvas.{environment}instructure.com")
-    return SplitIssuer(configuration_hosts=frozenset(hosts), registers_elsewhere=True)
-
-
-SPLIT_ISSUERS: Mapping[str, SplitIssuer] = MappingProxyType(
-    {
-        "https://canvas.instructure.com": _canvas(""),
-        "https://canvas.beta.instructure.com": _canvas("beta."),
-        "https://canvas.test.instructure.com": _canvas("test."),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +88,8 @@ def read_configuration(document: object, url: str, check_url: UrlCheck, *, with_
     _check_methods(document)
     own = document.get(PLATFORM_CONFIGURATION)
     own = own if isinstance(own, dict) else {}
-    product = own.get("product_family_code")
+    product = family_code(own.get("product_family_code"))
+    wanted = scopes_of(for_registration(issuer, product))
     return PlatformConfiguration(
         issuer=issuer,
         auth_login_url=endpoints["authorization_endpoint"],
@@ -121,8 +97,8 @@ def read_configuration(document: object, url: str, check_url: UrlCheck, *, with_
         jwks_url=endpoints["jwks_uri"],
         registration_url=endpoints["registration_endpoint"],
         token_audience=_audience(document.get("authorization_server"), endpoints["token_endpoint"]),
-        product=product.lower() if isinstance(product, str) else "",
-        scopes=tuple(scope for scope in SCOPES if scope in _texts(document.get("scopes_supported"))),
+        product=product,
+        scopes=tuple(scope for scope in wanted if scope in _texts(document.get("scopes_supported"))),
         claims=tuple(claim for claim in CLAIMS if claim in _texts(document.get("claims_supported"))),
         placements=_messages(own.get("messages_supported")),
         variables=frozenset(_texts(own["variables"])) if isinstance(own.get("variables"), list) else None,
@@ -131,7 +107,7 @@ def read_configuration(document: object, url: str, check_url: UrlCheck, *, with_
 
 def registration_body(tool: Tool, platform: PlatformConfiguration) -> dict[str, Any]:
     """What the tool registers itself with: of all that it can use, what the platform says it supports."""
-    vendor = VENDORS.get(platform.product, ANY_VENDOR)
+    vendor = for_registration(platform.issuer, platform.product)
     custom = {
         name: value
         for name, value in vendor.custom.items()
@@ -189,8 +165,9 @@ def _issuer(document: Mapping[str, Any], url: str) -> str:
     issuer = document.get("issuer")
     if not isinstance(issuer, str) or not 0 < len(issuer) <= LONGEST_ID or not issuer.isprintable():
         raise _not_a_configuration()
-    split = SPLIT_ISSUERS.get(issuer)
-    hosts = split.configuration_hosts if split is not None else {host_of(issuer)}
+    vendor = by_issuer(issuer)
+    split = None if vendor is None else vendor.configuration_hosts
+    hosts = {host_of(issuer)} if split is None else split
     if host_of(url) not in hosts or not re.match(r"https?://[^?#@]+\Z", issuer):
         raise NotAllowed(
             "The configuration of the LMS is on one host and names an issuer on another, so it cannot be believed. "
@@ -201,8 +178,8 @@ def _issuer(document: Mapping[str, Any], url: str) -> str:
 
 def _check_registration_host(endpoint: str, issuer: str, url: str, *, with_token: bool) -> None:
     """The token is a key to the LMS: it goes where the configuration is, or where a known vendor has its schools."""
-    split = SPLIT_ISSUERS.get(issuer)
-    if with_token and host_of(endpoint) != host_of(url) and not (split is not None and split.registers_elsewhere):
+    vendor = by_issuer(issuer)
+    if with_token and host_of(endpoint) != host_of(url) and not (vendor is not None and vendor.registers_elsewhere):
         raise NotAllowed(
             "The LMS wants its registration token sent to another host than its own. Nothing was sent there. "
             "Register this LMS by hand, or tell its operator."

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from lti_server.lti.claims import RESOURCE_LINK_REQUEST
+from lti_server.lti.platform_profiles import CANVAS, DEEP_LINKING_REQUEST, LINE_ITEM, RESULT, SCORE, PlatformProfile
 
 NAME = "Lessons"
 DESCRIPTION = "Lessons that open from a course and send their scores to its gradebook."
-DEEP_LINKING_REQUEST = "LtiDeepLinkingRequest"
-AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
-LINE_ITEM, SCORE, RESULT = AGS + "lineitem", AGS + "score", AGS + "result.readonly"
 MEMBERS = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 NOTICES = "https://purl.imsglobal.org/spec/lti/scope/noticehandlers"
 SCOPES = (LINE_ITEM, RESULT, SCORE, MEMBERS, NOTICES)
@@ -23,33 +19,9 @@ CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "locale")
 MESSAGES = (RESOURCE_LINK_REQUEST, DEEP_LINKING_REQUEST)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vendor:
-    """What one product wants beyond the specification; names and values are the vendor's own.
-
-    `placements` by message type; `custom` parameters with the vendor's variables; `configuration` members of its own.
-    """
-
-    placements: Mapping[str, tuple[str, ...]]
-    custom: Mapping[str, str]
-    configuration: Mapping[str, str]
-
-
-# No entry in Canvas' course menu: a launch from there names no lesson, and would be refused.
-VENDORS: Mapping[str, Vendor] = MappingProxyType(
-    {
-        "canvas": Vendor(
-            placements={DEEP_LINKING_REQUEST: ("link_selection", "assignment_selection")},
-            custom={
-                "section_ids": "$Canvas.course.sectionIds",
-                "section_names": "$com.instructure.User.sectionNames",
-            },
-            # Canvas tells a tool nobody's name unless it is asked to.
-            configuration={"https://canvas.instructure.com/lti/privacy_level": "name_only"},
-        ),
-    }
-)
-ANY_VENDOR = Vendor(placements={DEEP_LINKING_REQUEST: ("ContentArea",)}, custom={}, configuration={})
+def scopes_of(profile: PlatformProfile) -> tuple[str, ...]:
+    """Every scope that this tool can use at such a platform."""
+    return SCOPES if profile.line_item_read_scope in SCOPES else (*SCOPES, profile.line_item_read_scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +53,6 @@ class Tool:
 
 def canvas_configuration(tool: Tool) -> dict[str, Any]:
     """The JSON that Canvas takes for an LTI key, by address or pasted (Canvas, "Configuring LTI 1.3 keys")."""
-    canvas = VENDORS["canvas"]
     placements = [
         {
             "placement": placement,
@@ -90,7 +61,7 @@ def canvas_configuration(tool: Tool) -> dict[str, Any]:
             "text": NAME,
             "enabled": True,
         }
-        for message, names in canvas.placements.items()
+        for message, names in CANVAS.placements.items()
         for placement in names
     ]
     return {
@@ -100,12 +71,12 @@ def canvas_configuration(tool: Tool) -> dict[str, Any]:
         "target_link_uri": tool.launch_url,
         "public_jwk_url": tool.jwks_url,
         "scopes": list(SCOPES),
-        "custom_fields": dict(canvas.custom),
+        "custom_fields": dict(CANVAS.custom),
         "extensions": [
             {
                 "platform": "canvas.instructure.com",
                 "domain": tool.domain,
-                "privacy_level": canvas.configuration["https://canvas.instructure.com/lti/privacy_level"],
+                "privacy_level": CANVAS.configuration["https://canvas.instructure.com/lti/privacy_level"],
                 "settings": {
                     "platform": "canvas.instructure.com",
                     "text": NAME,
