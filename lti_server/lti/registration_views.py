@@ -10,8 +10,8 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from flask_babel import gettext as _
 
 from lti_server.lti.dynamic_registration import PlatformConfiguration
-from lti_server.lti.registration_invitations import RegistrationInvitations
 from lti_server.lti.platform_profiles import DEEP_LINKING_REQUEST, LINE_ITEM, SCORE
+from lti_server.lti.registration_invitations import RegistrationInvitations
 from lti_server.lti.tool_description import MEMBERS, Tool, canvas_configuration
 from lti_server.providers.wire import host_of
 from lti_server.web.guards import public
