@@ -11,15 +11,16 @@ from pylti1p3.exception import LtiException
 from pylti1p3.message_validators.resource_message import ResourceMessageValidator
 
 from lti_server.errors import LaunchRejected
+from lti_server.lti.history import LONGEST_ID, ORIGIN_CONTEXTS, History, history_of
 from lti_server.lti.signature import UnverifiedClaims, VerifiedClaims
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 AGS_ENDPOINT = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
+NOTICE_SERVICE = LTI + "platformnotificationservice"
 NRPS_SERVICE = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 RESOURCE_LINK_REQUEST = "LtiResourceLinkRequest"
 LEEWAY_S = 60
 LONGEST_AGE_S = 600
-LONGEST_ID = 255
 LONGEST_TITLE = 1_000
 LONGEST_URL = 2_000
 MOST_ROLES = 100
@@ -62,6 +63,7 @@ class Launch:
     resource_link_title: str
     context: Context | None
     custom: Mapping[str, str]
+    history: History
     locale: str | None
     grade_service: GradeService | None
     memberships_url: str | None
@@ -139,6 +141,7 @@ def check_message(claims: VerifiedClaims, *, client_id: str, tool_origin: str) -
         resource_link_title=_optional_text(link, "title", LONGEST_TITLE),
         context=_context(claims),
         custom=_custom(claims),
+        history=_history(claims),
         locale=_locale(claims),
         grade_service=_grade_service(claims),
         memberships_url=_memberships_url(claims),
@@ -236,6 +239,13 @@ def _custom(claims: Mapping[str, Any]) -> dict[str, str]:
         for name, value in _mapping(claims, LTI + "custom").items()
         if isinstance(value, (str, int)) and not str(value).startswith("$") and len(str(value)) <= LONGEST_TITLE
     }
+
+
+def _history(claims: Mapping[str, Any]) -> History:
+    """Platforms say `origin_contexts` beside the context, in it, or with the notification service."""
+    holders = (claims.get(LTI + "context"), claims.get(NOTICE_SERVICE))
+    said = [claims.get(LTI + ORIGIN_CONTEXTS), *(one.get(ORIGIN_CONTEXTS) for one in holders if isinstance(one, dict))]
+    return history_of(said, claims.get(LTI + "custom"))
 
 
 def _locale(claims: Mapping[str, Any]) -> str | None:

@@ -15,13 +15,14 @@ from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kept, Kind, Known, Subject
 from lti_server.errors import LaunchRejected
 from lti_server.ids import ContractId, DistrictId, MembershipId, SectionId, SessionId, new_id
-from lti_server.lti import store
+from lti_server.lti import course_copies, store
 from lti_server.lti.claims import Launch, check_message, without_person
-from lti_server.lti.lesson_link import Wanted, wanted, wanted_item
+from lti_server.lti.course_copies import Origin
+from lti_server.lti.lesson_link import Wanted, completed, wanted, wanted_item
 from lti_server.lti.messages import PURPOSE, Message
 from lti_server.lti.roles import Role, is_test_user, role_of
 from lti_server.lti.state import AGAIN
-from lti_server.lti.store import Arrival, Standing
+from lti_server.lti.store import Arrival, Link, Standing
 from lti_server.privacy import log
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.crypto import new_token, token_hash
@@ -107,11 +108,7 @@ class OpenLaunch:
         launch = check_message(claims, client_id=standing.client_id, tool_origin=self._tool_origin)
         if not store.spend_nonce(connection, standing, message.nonce_hash, message.nonce_until):
             raise used_before()
-        item_id = wanted_item(launch.target_link_uri, launch.custom)
-        named = store.deep_link_item(connection, item_id) if item_id is not None else None
-        named = named or wanted(launch.target_link_uri, launch.custom, self._base_path)
-        if named is None:
-            raise _no_lesson()
+        named, _ = self._wanted(connection, standing, launch, None)
         place = self._place(connection, self._contract(standing), named)
         entry = log.entry(
             standing.keys, at=message.now, actor=f"registration:{standing.registration_id}", act="launch",
@@ -133,7 +130,9 @@ class OpenLaunch:
         now: datetime,
     ) -> str:
         contract_id = self._contract(standing)
-        named = self._wanted(connection, launch, arrival)
+        if launch.context is not None and (arrival.section_id is None or arrival.link is None):
+            course_copies.record(connection, standing, launch.context.id, launch.history.contexts, now)
+        named, origin = self._wanted(connection, standing, launch, arrival.link)
         place = self._place(connection, contract_id, named)
         role = role_of(launch.roles)
         source = people.Source(grant_id=standing.grant_id, epoch=standing.epoch, run_id=None, at=now)
@@ -145,6 +144,8 @@ class OpenLaunch:
             link_id = arrival.link.id
         else:
             link_id = store.put_link(connection, standing, launch, content, now)
+            if origin is not None:
+                course_copies.put_origin(connection, link_id, origin)
         if role is Role.TEACHER and section_id is not None:
             self._after_teacher(connection, standing.district_id, section_id)
         ticket = new_token()
@@ -166,23 +167,26 @@ class OpenLaunch:
             )
         return standing.contract_id
 
-    def _wanted(self, connection: Connection, launch: Launch, arrival: Arrival) -> Wanted:
+    def _wanted(
+        self, connection: Connection, standing: Standing, launch: Launch, link: Link | None
+    ) -> tuple[Wanted, Origin | None]:
         """What the link opens: its deep link's item, else what its address or custom parameters name (design 6.3).
 
-        Where all of them were lost on their way through the course, a link that opened before opens the same again.
+        What was lost on its way through the course is known from when it opened before, or from the link that it was
+        copied from; that one is in the answer where the link is new.
         """
-        before = None if arrival.link is None else arrival.link.wanted
+        before = None if link is None else link.wanted
         item_id = wanted_item(launch.target_link_uri, launch.custom)
-        if item_id is not None:
-            if before is not None and before.item_id == item_id:
-                return before
-            found = store.deep_link_item(connection, item_id)
-            if found is not None:
-                return found
-        named = wanted(launch.target_link_uri, launch.custom, self._base_path) or before
-        if named is None:
+        if before is not None and item_id is not None and before.item_id == item_id:
+            return before, None
+        origin = course_copies.origin_link(connection, standing, launch) if link is None else None
+        found = store.deep_link_item(connection, item_id) if item_id is not None else None
+        if found is None:
+            known = before if origin is None else origin.wanted
+            found = completed(wanted(launch.target_link_uri, launch.custom, self._base_path), known)
+        if found is None:
             raise _no_lesson()
-        return named
+        return found, origin
 
     def _place(self, connection: Connection, contract_id: ContractId, named: Wanted) -> LessonPlace:
         place = self._lessons.place(named.lesson_id, named.activity_id)

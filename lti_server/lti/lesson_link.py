@@ -49,3 +49,15 @@ def wanted(target_link_uri: str, custom: Mapping[str, str], base_path: str) -> W
         return None
     given = custom.get("activity_id", "")
     return Wanted(lesson_id=lesson_id, activity_id=given if NAME.fullmatch(given) else "")
+
+
+def completed(named: Wanted | None, known: Wanted | None) -> Wanted | None:
+    """What a link names, with what is known of it where the link has lost its item or even its lesson.
+
+    A link that names a lesson as a whole, and was made by the picker for an activity of that lesson, has lost the rest
+    of its address.
+    """
+    if named is None:
+        return known
+    cut = known is not None and known.item_id is not None and known.lesson_id == named.lesson_id
+    return known if cut and not named.activity_id else named

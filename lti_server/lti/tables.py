@@ -153,7 +153,20 @@ resource_link = sa.Table(
     sa.Column("ags_scopes", pg.ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
     sa.Column("deep_link_item_id", sa.ForeignKey("deep_link_item.id")),
     sa.Column("created_at", UTC, nullable=False),
+    sa.Column("copied_from_id", sa.ForeignKey("resource_link.id")),
     sa.UniqueConstraint(
         "deployment_row_id", "resource_link_id", name="uq_resource_link_deployment_row_id_resource_link_id"
     ),
+)
+
+course_copy = sa.Table(
+    "course_copy",
+    metadata,
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("deployment_row_id", sa.ForeignKey("deployment.id"), nullable=False),
+    sa.Column("context_id", sa.Text, nullable=False),
+    sa.Column("origin_context_id", sa.Text, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("recorded_at", UTC, nullable=False),
+    sa.PrimaryKeyConstraint("deployment_row_id", "context_id", "origin_context_id"),
 )
