@@ -30,7 +30,7 @@ def platform() -> None:
 @click.option("--auth-login-url", required=True, help="The LMS's OpenID Connect authorization endpoint.")
 @click.option("--auth-token-url", required=True, help="The LMS's OAuth 2 token endpoint.")
 @click.option("--jwks-url", required=True, help="The LMS's public key set.")
-@click.option("--token-audience", help="Where the LMS wants another audience than its token URL (D2L).")
+@click.option("--token-audience", help="Where the LMS wants another audience than its token URL; known for D2L.")
 @click.option("--no-shared-id", is_flag=True, help="Do not link people by the district's own id.")
 @click.option("--deployment-id", "deployment_ids", multiple=True, required=True)
 @answers
@@ -143,6 +143,7 @@ def inspect(registration_id: str, last: int) -> dict[str, Any]:
     note(house, owner, "platform inspect", registration=registration_id)
     return {
         "registration_id": registration_id,
+        "profile": found.profile.name,
         "launches": [{**asdict(one), "at": one.at.isoformat()} for one in found.launches],
         "deliveries": [{**asdict(one), "at": one.at.isoformat()} for one in found.deliveries],
     }
@@ -170,6 +171,7 @@ def _row(one: Registered, slug: str) -> dict[str, Any]:
         "issuer": one.platform.issuer,
         "client_id": one.platform.client_id,
         "deployment_ids": list(one.platform.deployment_ids),
+        "profile": one.profile.name,
         "state": one.state,
         "grant_id": str(one.grant_id),
     }

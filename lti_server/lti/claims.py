@@ -12,6 +12,7 @@ from pylti1p3.message_validators.resource_message import ResourceMessageValidato
 
 from lti_server.errors import LaunchRejected
 from lti_server.lti.history import LONGEST_ID, ORIGIN_CONTEXTS, History, history_of
+from lti_server.lti.platform_profiles import family_code
 from lti_server.lti.signature import UnverifiedClaims, VerifiedClaims
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -67,6 +68,7 @@ class Launch:
     locale: str | None
     grade_service: GradeService | None
     memberships_url: str | None
+    product_family: str
     personal: Mapping[str, object]
 
 
@@ -145,6 +147,7 @@ def check_message(claims: VerifiedClaims, *, client_id: str, tool_origin: str) -
         locale=_locale(claims),
         grade_service=_grade_service(claims),
         memberships_url=_memberships_url(claims),
+        product_family=_product_family(claims),
         personal=_personal(claims),
     )
 
@@ -272,6 +275,12 @@ def _memberships_url(claims: Mapping[str, Any]) -> str | None:
     if claims.get(NRPS_SERVICE) is None:
         return None
     return _optional_text(_mapping(claims, NRPS_SERVICE), "context_memberships_url", LONGEST_URL) or None
+
+
+def _product_family(claims: Mapping[str, Any]) -> str:
+    """What the platform is (LTI Core 5.4.3), or nothing: it is optional, and no launch hangs on it."""
+    platform = claims.get(LTI + "tool_platform")
+    return family_code(platform.get("product_family_code")) if isinstance(platform, Mapping) else ""
 
 
 def _personal(claims: Mapping[str, Any]) -> dict[str, object]:

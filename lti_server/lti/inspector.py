@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from lti_server.db import Database, Door, enter_by
 from lti_server.errors import NotFound
 from lti_server.ids import DistrictId, RegistrationId
+from lti_server.lti.platform_profiles import PlatformProfile, profile_of
 from lti_server.lti.reasons import sentence
 from lti_server.privacy import districts, log
 from lti_server.privacy.crypto import DistrictKeys, KeyRing
@@ -25,6 +26,7 @@ MOST = 200
 LOOKED_AT = 2_000
 ACTS = ("launch", "deep-linking", "data-privacy", "notice")
 
+_PLATFORM = sa.text("SELECT issuer, auth_token_url, product_family FROM registration WHERE id = :id")
 _ENTRIES = sa.text(
     "SELECT at, act, decision, payload FROM log_entry WHERE act = ANY(:acts) ORDER BY at DESC, id DESC LIMIT :most"
 )
@@ -72,6 +74,7 @@ class Inspection:
     district_id: DistrictId
     registration_id: RegistrationId
     issuer: str
+    profile: PlatformProfile
     launches: tuple[SeenLaunch, ...]
     deliveries: tuple[SeenDelivery, ...]
 
@@ -99,13 +102,12 @@ class Inspector:
             if found is None or within not in (None, found.district_id):
                 raise NotFound("There is no such platform. `lti-server platform list` shows those there are.")
             keys = districts.current(connection, self._ring).keys
-            issuer = connection.execute(
-                sa.text("SELECT issuer FROM registration WHERE id = :id"), {"id": registration_id}
-            ).scalar_one()
+            row = connection.execute(_PLATFORM, {"id": registration_id}).one()
             return Inspection(
                 district_id=found.district_id,
                 registration_id=registration_id,
-                issuer=issuer,
+                issuer=row.issuer,
+                profile=profile_of(*row),
                 launches=tuple(_launches(connection, keys, registration_id, most)),
                 deliveries=tuple(_deliveries(connection, registration_id, most)),
             )

@@ -74,6 +74,7 @@ def _shown(found: Inspection) -> dict[str, object]:
     }
     return {
         "issuer": found.issuer,
+        "vendor": found.profile.title,
         "launches": [{"row": one, "act": acts.get(one.act, one.act), "why": _(one.sentence) if one.sentence else ""}
                      for one in found.launches],
         "deliveries": [{"row": one, "state": states.get(one.state, one.state),

@@ -146,6 +146,7 @@ class OpenLaunch:
             link_id = store.put_link(connection, standing, launch, content, now)
             if origin is not None:
                 course_copies.put_origin(connection, link_id, origin)
+            store.note_family(connection, standing, launch)
         if role is Role.TEACHER and section_id is not None:
             self._after_teacher(connection, standing.district_id, section_id)
         ticket = new_token()

@@ -42,7 +42,10 @@ class LtiMembers:
 
     def platform(self, connection: Connection, grant_id: GrantId) -> Platform:
         service = service_of(connection, self._district(connection), grant_id)
-        return Platform(grant_id=grant_id, epoch=service.epoch, issuer=service.issuer, client_id=service.client_id)
+        return Platform(
+            grant_id=grant_id, epoch=service.epoch, issuer=service.issuer, client_id=service.client_id,
+            launched_teachers_stay=service.profile.lists_assistants_as_learners,
+        )  # fmt: skip
 
     def read(self, district: District, section: ReadableSection) -> list[RosterPage]:
         with self._database.tenant(district.id) as connection:

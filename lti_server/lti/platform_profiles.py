@@ -34,6 +34,8 @@ class PlatformProfile:
     """One vendor's platform; the defaults are the plain one, which does what the specifications say."""
 
     name: str
+    # As the vendor writes it; empty for a platform of no known vendor.
+    title: str = ""
 
     # Hosts that alone speak for an issuer whose configuration is elsewhere (Canvas); None: the issuer's own host.
     configuration_hosts: frozenset[str] | None = None
@@ -81,6 +83,7 @@ def _canvas(environment: str) -> PlatformProfile:
     sso, canvas = f"sso.{environment}canvaslms.com", f"canvas.{environment}instructure.com"
     return PlatformProfile(
         name="canvas",
+        title="Canvas",
         configuration_hosts=frozenset({sso, canvas}),
         registers_elsewhere=True,
         # No entry in Canvas' course menu: a launch from there names no lesson, and would be refused.
@@ -100,15 +103,20 @@ def _canvas(environment: str) -> PlatformProfile:
 CANVAS = _canvas("")
 MOODLE = PlatformProfile(
     name="moodle",
+    title="Moodle",
     line_item_read_scope=LINE_ITEM_READONLY,
     members_limit=200,
     lists_assistants_as_learners=True,
 )
-BLACKBOARD = PlatformProfile(name="blackboard", storage_frame="lti_storage_frame")
-D2L = PlatformProfile(name="d2l", token_audience="https://api.brightspace.com/auth/token")  # noqa: S106  an address
-SCHOOLOGY = PlatformProfile(name="schoology", members_limit=100)
-SAKAI = PlatformProfile(name="sakai")
-OPENEDX = PlatformProfile(name="openedx", members_limit=200)
+BLACKBOARD = PlatformProfile(name="blackboard", title="Blackboard Learn", storage_frame="lti_storage_frame")
+D2L = PlatformProfile(
+    name="d2l",
+    title="D2L Brightspace",
+    token_audience="https://api.brightspace.com/auth/token",  # noqa: S106  an address
+)
+SCHOOLOGY = PlatformProfile(name="schoology", title="Schoology", members_limit=100)
+SAKAI = PlatformProfile(name="sakai", title="Sakai")
+OPENEDX = PlatformProfile(name="openedx", title="Open edX", members_limit=200)
 
 PROFILES: Mapping[str, PlatformProfile] = MappingProxyType(
     {one.name: one for one in (PLAIN, CANVAS, MOODLE, BLACKBOARD, D2L, SCHOOLOGY, SAKAI, OPENEDX)}

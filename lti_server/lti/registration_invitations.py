@@ -144,6 +144,7 @@ class RegistrationInvitations:
                 auth_login_url=configuration.auth_login_url, auth_token_url=configuration.auth_token_url,
                 jwks_url=configuration.jwks_url, token_audience=configuration.token_audience, shared_id=True,
                 deployment_ids=() if answer.deployment_id is None else (answer.deployment_id,),
+                product_family=configuration.product,
             )  # fmt: skip
             return Made(registered=self._keep(claim, token, platform), configuration=configuration)
 

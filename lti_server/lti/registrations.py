@@ -15,6 +15,7 @@ from lti_server.db import Database, Door, Found, close_door, enter, enter_by, fi
 from lti_server.errors import Conflict, InvalidInput, LaunchRejected, NotFound
 from lti_server.ids import Clock, DistrictId, GrantId, RegistrationId, new_id
 from lti_server.lti.platform_keys import forget_keys
+from lti_server.lti.platform_profiles import PlatformProfile, profile_of
 from lti_server.lti.tables import deployment, platform_keys, registration
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.grants import approve_grant, await_approval, end_grant, open_grant, state_of
@@ -28,7 +29,7 @@ UrlCheck = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """An LMS as its administrator describes it. `token_audience` where it differs from the token URL (D2L)."""
+    """An LMS. `token_audience` where it differs from its profile's; `product_family` is what the LMS calls itself."""
 
     issuer: str
     client_id: str
@@ -38,6 +39,7 @@ class Platform:
     token_audience: str | None
     shared_id: bool
     deployment_ids: tuple[str, ...]
+    product_family: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,11 @@ class Registered:
     grant_id: GrantId
     state: str
     platform: Platform
+
+    @property
+    def profile(self) -> PlatformProfile:
+        """Which vendor's platform it is taken for."""
+        return profile_of(self.platform.issuer, self.platform.auth_token_url, self.platform.product_family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +257,7 @@ class Registrations:
             .values(
                 auth_login_url=platform.auth_login_url, auth_token_url=platform.auth_token_url,
                 jwks_url=platform.jwks_url, token_audience=platform.token_audience,
+                product_family=platform.product_family or found.platform.product_family,
             )
         )  # fmt: skip
         if _addresses(found.platform) == _addresses(platform):
@@ -269,6 +277,7 @@ class Registrations:
                 client_id=platform.client_id, auth_login_url=platform.auth_login_url,
                 auth_token_url=platform.auth_token_url, jwks_url=platform.jwks_url,
                 token_audience=platform.token_audience, shared_id=platform.shared_id, created_at=now,
+                product_family=platform.product_family,
             )
         )  # fmt: skip
         connection.execute(
@@ -386,6 +395,6 @@ def _read(connection: Connection, registration_id: RegistrationId) -> Registered
         platform=Platform(
             issuer=row.issuer, client_id=row.client_id, auth_login_url=row.auth_login_url,
             auth_token_url=row.auth_token_url, jwks_url=row.jwks_url, token_audience=row.token_audience,
-            shared_id=row.shared_id, deployment_ids=tuple(ids),
+            shared_id=row.shared_id, deployment_ids=tuple(ids), product_family=row.product_family,
         ),
     )  # fmt: skip

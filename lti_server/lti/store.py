@@ -296,6 +296,16 @@ def put_link(
     return ResourceLinkRowId(found)
 
 
+_NOTE_FAMILY = sa.text(
+    "UPDATE registration SET product_family = :family WHERE id = :id AND product_family <> :family AND :family <> ''"
+)
+
+
+def note_family(connection: Connection, standing: Standing, launch: Launch) -> None:
+    """Keep what the platform calls itself, for the calls to its services; called where a link is new or changed."""
+    connection.execute(_NOTE_FAMILY, {"id": standing.registration_id, "family": launch.product_family})
+
+
 def open_session(connection: Connection, values: Mapping[str, object], entry: Mapping[str, object]) -> None:
     """The session with its ticket, the ticket's door, and the log entry, in one statement."""
     _OPEN.run(connection, {**values, **entry})

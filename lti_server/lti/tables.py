@@ -24,6 +24,7 @@ registration = sa.Table(
     sa.Column("shared_id", sa.Boolean, nullable=False),
     sa.Column("created_at", UTC, nullable=False),
     sa.Column("removed_at", UTC),
+    sa.Column("product_family", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Index(
         "registration_is_live_once",
         "district_id",

@@ -16,6 +16,7 @@ from lti_server.db import Database
 from lti_server.errors import GrantRevoked
 from lti_server.ids import Clock, DistrictId, GrantId, RegistrationId
 from lti_server.lti.keys import ToolKeys
+from lti_server.lti.platform_profiles import PlatformProfile, profile_of
 from lti_server.privacy.crypto import DistrictKeys
 from lti_server.privacy.districts import District
 from lti_server.providers.errors import BrokeContract, RejectedCredentials
@@ -40,12 +41,14 @@ class Service:
     client_id: str
     token_url: str
     audience: str
+    profile: PlatformProfile
     keys: DistrictKeys = field(repr=False)
 
 
 _SERVICE = sa.text(
     """
-SELECT r.id, r.district_id, r.grant_id, r.issuer, r.client_id, r.auth_token_url, r.token_audience, g.epoch, g.state
+SELECT r.id, r.district_id, r.grant_id, r.issuer, r.client_id, r.auth_token_url, r.token_audience,
+  r.product_family, g.epoch, g.state
 FROM registration r JOIN grants g ON g.id = r.grant_id
 WHERE r.grant_id = :grant AND r.removed_at IS NULL
 """
@@ -61,6 +64,7 @@ def service_of(connection: Connection, district: District, grant_id: GrantId) ->
     row = connection.execute(_SERVICE, {"grant": grant_id}).one_or_none()
     if row is None or row.state != "active":
         raise GrantRevoked("The connection to this LMS is switched off or was removed.")
+    profile = profile_of(row.issuer, row.auth_token_url, row.product_family)
     return Service(
         registration_id=RegistrationId(row.id),
         district_id=district.id,
@@ -69,7 +73,8 @@ def service_of(connection: Connection, district: District, grant_id: GrantId) ->
         issuer=row.issuer,
         client_id=row.client_id,
         token_url=row.auth_token_url,
-        audience=row.token_audience or row.auth_token_url,
+        audience=row.token_audience or profile.token_audience or row.auth_token_url,
+        profile=profile,
         keys=district.keys,
     )
 

@@ -52,7 +52,8 @@ def bring_up(
 
 def _planned(connection: Connection, run: Run, one: Class, by_source: Mapping[str, Known]) -> tuple[Plan, list[Hold]]:
     standing = store.live_members(connection, one.section_id, run.grant_id)
-    found = plan(standing, one.roles, {name: who.person_id for name, who in by_source.items()})
+    known = {name: who.person_id for name, who in by_source.items()}
+    found = plan(standing, one.roles, known, launched_teachers_stay=one.launched_teachers_stay)
     waits = holds(found, standing, one.roles, str(one.section_id))
     if one.torn:
         detail = f"{one.torn} people are told of in two roles at once."

@@ -41,11 +41,20 @@ class Class:
     section_id: SectionId
     roles: Mapping[str, str]
     torn: int
+    launched_teachers_stay: bool = False
 
     @classmethod
-    def of(cls, section_id: SectionId, told: Iterable[Told], heard: Iterable[Heard]) -> Class:
+    def of(
+        cls,
+        section_id: SectionId,
+        told: Iterable[Told],
+        heard: Iterable[Heard],
+        *,
+        launched_teachers_stay: bool = False,
+    ) -> Class:
         roles = {one.source_id: one.roles[section_id] for one in told if section_id in one.roles}
-        return cls(section_id=section_id, roles=roles, torn=sum(section_id in one.torn for one in heard))
+        torn = sum(section_id in one.torn for one in heard)
+        return cls(section_id=section_id, roles=roles, torn=torn, launched_teachers_stay=launched_teachers_stay)
 
 
 def hear(read: Iterable[tuple[SectionId, Iterable[RosterPage]]]) -> dict[str, Heard]:

@@ -28,12 +28,13 @@ class ReadableSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A live membership. `ours`: this grant added it, so this grant may end it (law 11)."""
+    """A live membership. `ours`: this grant added it, so this grant may end it (law 11). `launched`: by a launch."""
 
     id: MembershipId
     person_id: PersonId
     role: str
     ours: bool
+    launched: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,11 +24,18 @@ class Plan:
     unchanged: int
 
 
-def plan(standing: Mapping[PersonId, Standing], told: Mapping[str, str], known: Mapping[str, PersonId]) -> Plan:
+def plan(
+    standing: Mapping[PersonId, Standing],
+    told: Mapping[str, str],
+    known: Mapping[str, PersonId],
+    *,
+    launched_teachers_stay: bool = False,
+) -> Plan:
     """The plan for one section. `told` is the whole class: the source's id of a person to their role.
 
     A membership that another grant added is never ended, and one that stands in the same role is left alone,
-    whoever added it.
+    whoever added it. `launched_teachers_stay`: the list calls assistants pupils, so who came to teach by a launch
+    teaches until a launch says otherwise, or until the list leaves them out.
     """
     starts: dict[str, str] = {}
     swaps: dict[str, Standing] = {}
@@ -38,7 +45,7 @@ def plan(standing: Mapping[PersonId, Standing], told: Mapping[str, str], known: 
         now = None if person_id is None else standing.get(person_id)
         if now is None:
             starts[key] = role
-        elif now.role == role or not now.ours:
+        elif now.role == role or not now.ours or (launched_teachers_stay and now.launched and now.role == "teacher"):
             unchanged += 1
         else:
             swaps[key] = now

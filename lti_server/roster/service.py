@@ -32,12 +32,16 @@ OpenRun = Callable[[Connection, RunId], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """Whose members these are: the key of every identity, and the grant that lets them be read."""
+    """Whose members these are: the key of every identity, and the grant that lets them be read.
+
+    `launched_teachers_stay`: its list calls some who teach pupils, so that their launches decide.
+    """
 
     grant_id: GrantId
     epoch: int
     issuer: str
     client_id: str
+    launched_teachers_stay: bool = False
 
 
 class MemberSource(Protocol):
@@ -252,7 +256,8 @@ class SyncRoster:
         known = self._changes.known(connection, run, [subject_of(name) for name in heard])
         pairs = [(one, known.get(subject_of(one.source_id))) for one in heard.values()]
         told, done.refused = admit(pairs, partial(self._intake, connection, contract_id, run.district.id))
-        classes = [Class.of(section.id, told, heard.values()) for section in sections]
+        stay = platform.launched_teachers_stay
+        classes = [Class.of(one.id, told, heard.values(), launched_teachers_stay=stay) for one in sections]
         by_subject = {subject_of(one.source_id): one for one in told}
         counts, held = self._changes.bring_up(connection, run, classes, by_subject, known)
         done.counts.add(counts)

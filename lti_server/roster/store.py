@@ -37,13 +37,17 @@ def readable(connection: Connection, section_id: SectionId | None) -> list[Reada
 def live_members(connection: Connection, section_id: SectionId, grant_id: GrantId) -> dict[PersonId, Standing]:
     """Who is in a section now, by person."""
     rows = connection.execute(
-        sa.select(membership.c.id, membership.c.person_id, membership.c.role, membership.c.grant_id).where(
-            membership.c.section_id == section_id, membership.c.ended_at.is_(None)
-        )
+        sa.select(
+            membership.c.id, membership.c.person_id, membership.c.role, membership.c.grant_id, membership.c.source
+        ).where(membership.c.section_id == section_id, membership.c.ended_at.is_(None))
     )
     return {
         PersonId(row.person_id): Standing(
-            id=MembershipId(row.id), person_id=PersonId(row.person_id), role=row.role, ours=row.grant_id == grant_id
+            id=MembershipId(row.id),
+            person_id=PersonId(row.person_id),
+            role=row.role,
+            ours=row.grant_id == grant_id,
+            launched=row.source == "launch",
         )
         for row in rows
     }

@@ -59,11 +59,36 @@ def ask(house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return run
 
 
-def launch(app: Flask, school: MemberList, house: House, who: str, role: str) -> None:
+def launch(app: Flask, school: MemberList, house: House, who: str, role: str, **said: object) -> None:
     service = {"context_memberships_url": school.url("course-1"), "service_versions": ["2.0"]}
-    more = {"sub": who, "lti_roles": [MEMBERSHIP + role], SERVICE: service}
+    more = {"sub": who, "lti_roles": [MEMBERSHIP + role], SERVICE: service, **said}
     answer = world.launch(app.test_client(), school, house, **more)
     assert answer.status_code == 303, answer.text
+
+
+@pytest.mark.parametrize(
+    ("family", "stood"), [("moodle", ["teacher"]), ("sakai", ["teacher", "pupil", "teacher", "pupil"])]
+)
+def test_launch_and_list_do_not_undo_each_other_where_the_list_calls_assistants_learners(
+    family: str, stood: list[str], house: House, district: District, app: Flask, school: MemberList, clock: FakeClock
+) -> None:
+    """Moodle's non-editing teachers; any other platform's list decides."""
+    school.courses["course-1"].append({"user_id": "assistant-1", "roles": ["Learner"], "name": "Asif Assistant"})
+    more = {"lti_tool_platform": {"product_family_code": family}}
+    for _ in range(2):
+        launch(app, school, house, "assistant-1", "Instructor", **more)
+        clock.pass_s(1)
+        house.sync_roster()(district)
+        clock.pass_s(1)
+    with house.database.tenant(district.id) as connection:
+        rows = connection.execute(
+            sa.text(
+                "SELECT role FROM membership WHERE person_id ="
+                " (SELECT person_id FROM membership WHERE source = 'launch'"
+                " LIMIT 1) ORDER BY started_at"
+            )
+        )
+        assert [row.role for row in rows] == stood
 
 
 def numbers(house: House, district: District, *tables: str) -> list[int]:

@@ -64,7 +64,7 @@ def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
         },
         LTI + "custom": custom(profile, place),
         LTI + "lis": {"person_sourcedid": person.sourcedid, "course_section_sourcedid": course.id},
-        LTI + "tool_platform": {"guid": address, "name": district.name, "product_family_code": "demo-lms"},
+        LTI + "tool_platform": {"guid": address, "name": district.name, **_product(profile)},
         LTI + "launch_presentation": {
             "document_target": "iframe" if launch.framed else "window",
             "locale": launch.locale,
@@ -73,6 +73,11 @@ def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
         **({"nbf": now_s} if profile.nbf else {}),
         **_services(parts, launch),
     }
+
+
+def _product(profile: Profile) -> dict[str, str]:
+    """LTI Core 1.3, 5.4.3: optional, and Open edX leaves it out."""
+    return {"product_family_code": profile.product_family} if profile.product_family else {}
 
 
 def _named(profile: Profile, person: Person) -> dict[str, Any]:

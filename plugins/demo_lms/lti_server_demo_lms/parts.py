@@ -99,6 +99,7 @@ class Parts:
 
     def endpoint(self, district: District, name: str) -> str:
         """The address of `auth`, `token` or `jwks`."""
+        name = self.config.profile.token_path if name == "token" else name
         if self.config.profile.one_endpoint:
             return f"{self.config.base_url.rstrip('/')}/{EVERY_SCHOOL}/{name}"
         return f"{self.address(district)}/{name}"

@@ -53,6 +53,10 @@ class Profile:
     """
 
     name: str
+    # What the platform calls itself at launch; Open edX does not.
+    product_family: str | None = "demo-lms"
+    # Open edX has its token endpoint at a path that tells it apart.
+    token_path: str = "token"  # noqa: S105  a path
 
     # Canvas, Blackboard and Schoology have one issuer for every school; None is an issuer for each district.
     issuer: str | None = None
@@ -163,6 +167,7 @@ PLAIN = Profile(name="plain", line_item_query="type_id=2")
 
 CANVAS = Profile(
     name="canvas",
+    product_family="canvas",
     issuer="https://canvas.instructure.com",
     client_id="1000000000{number:04}",
     client_id_is_number=True,
@@ -187,6 +192,7 @@ CANVAS = Profile(
 
 MOODLE = Profile(
     name="moodle",
+    product_family="moodle",
     client_id="{hash:.15}",
     deployment_id="{number}",
     variables=LTI_VARIABLES,
@@ -210,6 +216,7 @@ MOODLE = Profile(
 
 BLACKBOARD = Profile(
     name="blackboard",
+    product_family="BlackboardLearn",
     issuer="https://blackboard.com",
     one_endpoint=True,
     client_id="5f8b1f0c-64a1-4f36-9a52-2f7f1f7f3c11",
@@ -224,6 +231,7 @@ BLACKBOARD = Profile(
 
 D2L = Profile(
     name="d2l",
+    product_family="desire2learn",
     client_id="{uuid}",
     deployment_id="{uuid}",
     person_id="{uuid}_{number}",
@@ -239,16 +247,19 @@ D2L = Profile(
 
 SCHOOLOGY = Profile(
     name="schoology",
+    product_family="schoology",
     issuer="https://schoology.schoology.com",
     client_id="{number:010}",
     deployment_id="{number:09}-{hash:.8}",
     members_page=100,
 )
 
-SAKAI = Profile(name="sakai", client_id="{uuid}", deployment_id="{number}")
+SAKAI = Profile(name="sakai", product_family="sakai", client_id="{uuid}", deployment_id="{number}")
 
 OPENEDX = Profile(
     name="openedx",
+    product_family=None,
+    token_path="api/lti_consumer/v1/token",  # noqa: S106  a path
     client_id="{uuid}",
     deployment_id="{number}",
     context_id="course-v1:{slug}+{id}+2026",

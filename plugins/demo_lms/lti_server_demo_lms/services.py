@@ -64,7 +64,7 @@ def _add_keys(api: Blueprint, parts: Parts) -> None:
         parts.at_endpoint(slug)
         return _faulty(parts, parts.faults.jwks) or jsonify(parts.key.jwks())
 
-    @api.post("/token")
+    @api.post(f"/{parts.config.profile.token_path}")
     def token(slug: str) -> ResponseReturnValue:
         district = parts.at_endpoint(slug)
         answer = _faulty(parts, parts.faults.token)

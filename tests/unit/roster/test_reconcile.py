@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from uuid import UUID
 
 from hypothesis import given
@@ -90,3 +91,15 @@ def test_more_than_a_tenth_and_three_or_more_who_leave_are_held() -> None:
     assert held(29, 26) == ["many-removed"]
     assert held(4, 2) == []
     assert held(4, 1) == ["many-removed"]
+
+
+@given(STANDS, TOLD, st.booleans())
+def test_a_teacher_by_launch_stays_one_where_the_list_calls_assistants_pupils(
+    stands: dict[PersonId, Standing], told: dict[str, str], launched: bool
+) -> None:
+    assistant = dataclasses.replace(standing("u0", "teacher"), launched=launched)
+    stands, told = {**stands, assistant.person_id: assistant}, {**told, "u0": "pupil"}
+    assert ("u0" in plan(stands, told, PEOPLE, launched_teachers_stay=True).swaps) is not launched
+    assert "u0" in plan(stands, told, PEOPLE).swaps
+    gone = {name: role for name, role in told.items() if name != "u0"}
+    assert assistant in plan(stands, gone, PEOPLE, launched_teachers_stay=True).ends
