@@ -4,11 +4,11 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 HERE = Path(__file__).parent
 
 
 def upgrade() -> None:
-    op.get_bind().connection.cursor().execute((HERE / "0002_product_family.sql").read_text(encoding="utf-8"))
+    op.get_bind().connection.cursor().execute((HERE / "0003_product_family.sql").read_text(encoding="utf-8"))
