@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from lti_server import mail
 from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.invitations import Invitations
+from lti_server.accounts.retention import KeptFields
 from lti_server.db import Database, Door, application_role, database_name, open_door
 from lti_server.errors import NoContract, NotFound, ProviderFailed
 from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
@@ -44,9 +45,11 @@ from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
+from lti_server.privacy.retention import Retain
 from lti_server.progress import outbox
 from lti_server.progress import store as progress_store
 from lti_server.progress.outbox import Outbox
+from lti_server.progress.retention import KeptProgress
 from lti_server.progress.service import Progress
 from lti_server.providers.addresses import AddressGuard
 from lti_server.providers.connections import OutboundLimits
@@ -88,6 +91,11 @@ class House:
     @cached_property
     def policies(self) -> Policies:
         return Policies()
+
+    @cached_property
+    def retain(self) -> Retain:
+        """The purge of what is past its time, in every feature that keeps something."""
+        return Retain((KeptFields(), KeptProgress()), self.policies, self.clock)
 
     @cached_property
     def queue(self) -> Queue:
@@ -289,6 +297,9 @@ class House:
         """Take away what is spent, and try again what waits."""
         Sweep(self.database, self.clock, SPENT, self.mail.resume)()
         self.tool_keys.retire()
+        for district in districts.every(self.database, self.ring):
+            with self.database.tenant(district.id) as connection:
+                self.retain(connection, district)
 
     def _key_source(self, url: str, timeout_s: float) -> Mapping[str, Any]:
         limits = OutboundLimits(total_s=timeout_s)

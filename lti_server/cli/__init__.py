@@ -28,6 +28,7 @@ COMMANDS = {
     "platform": "platform",
     "plugins": "plugins",
     "provider": "provider",
+    "retention": "retention",
     "roster": "roster",
     "section": "section",
     "serve": "serve",

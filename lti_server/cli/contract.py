@@ -15,6 +15,8 @@ from lti_server.privacy import contract_file, contracts
 from lti_server.privacy.compile import compile_policy, features_left_off
 from lti_server.privacy.model import Family
 
+# A signature narrows at once: no row is left for later.
+WHOLE = 2**31 - 1
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -57,7 +59,10 @@ def check(file: Path) -> dict[str, Any]:
 @click.argument("file", type=FILE)
 @answers
 def sign(slug: str, file: Path) -> dict[str, Any]:
-    """Sign a contract file for a district; it is in force from its first day on."""
+    """Sign a contract file for a district; it is in force from its first day on.
+
+    What a former contract let be kept and this one does not is taken away with the signature, or on the first day.
+    """
     text = _text(file)
     house = open_house()
     signer = district_of(house, slug)
@@ -65,7 +70,8 @@ def sign(slug: str, file: Path) -> dict[str, Any]:
         contract_id = contracts.sign(connection, signer.id, text, signed_by=operator(), now=house.clock.now())
         found = contracts.versions(connection, signer.zone, house.clock.now())[0]
         note(house, signer, "contract sign", on=connection, contract=str(contract_id), policy=found.policy_hash)
-    return _answer(found)
+        purged = house.retain(connection, signer, actor=operator(), most=WHOLE)
+    return {**_answer(found), "purged": dict(purged.counts)}
 
 
 @contract.command()

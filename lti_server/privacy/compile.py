@@ -29,7 +29,17 @@ def compile_policy(contract: Contract) -> Policy:
         providers=contract.providers,
         subprocessor_hosts=frozenset(host.lower() for host in hosts),
         limits=contract.limits,
+        retain_days=_retain_days(contract),
     )
+
+
+def _retain_days(contract: Contract) -> dict[str, int]:
+    """How long each element is kept. One that serves no purpose of the contract is kept no day at all."""
+    return {
+        element: terms.retain_days
+        for element, terms in contract.elements.items()
+        if terms.collect and terms.store and terms.retain_days is not None and terms.purposes & contract.purposes
+    }
 
 
 def _texts(value: object) -> list[str]:

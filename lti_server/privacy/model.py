@@ -96,6 +96,8 @@ class Policy:
     providers: Mapping[str, ProviderTerms] | None
     subprocessor_hosts: frozenset[str]
     limits: Mapping[str, Limit]
+    # Days from collection to purge, of each element that is stored for some purpose; absent: not stored at all.
+    retain_days: Mapping[str, int] = field(default_factory=dict)
 
     def keeps(self, element: str, purpose: Purpose, origin: Origin) -> bool:
         """Whether an element may be collected and stored for this purpose, from there."""

@@ -72,4 +72,26 @@ EDUCATOR_FIELDS = MappingProxyType(
     }
 )
 
-__all__ = ["EDUCATOR_ELEMENTS", "EDUCATOR_FIELDS", "ELEMENTS", "PUPIL_FIELDS"]
+# The district's own id has one name at rest, whichever door it came by.
+_STORED_PUPIL_FIELDS = MappingProxyType({**PUPIL_FIELDS, "local_id": LOCAL_ID})
+_STORED_EDUCATOR_FIELDS = MappingProxyType({**EDUCATOR_FIELDS, "local_id": "identifier"})
+
+
+def stored_fields(element: str) -> frozenset[str]:
+    """The names under which an element of a pupil stands at rest."""
+    return frozenset(name for name, found in _STORED_PUPIL_FIELDS.items() if found == element)
+
+
+def stored_educator_fields(element: str) -> frozenset[str]:
+    """The names under which an element of an educator stands at rest."""
+    return frozenset(name for name, found in _STORED_EDUCATOR_FIELDS.items() if found == element)
+
+
+__all__ = [
+    "EDUCATOR_ELEMENTS",
+    "EDUCATOR_FIELDS",
+    "ELEMENTS",
+    "PUPIL_FIELDS",
+    "stored_educator_fields",
+    "stored_fields",
+]
