@@ -34,6 +34,7 @@ person_field = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("collected_at", UTC, nullable=False),
     sa.PrimaryKeyConstraint("person_id", "field", "grant_id"),
+    sa.Index("ix_person_field_district_id_collected_at", "district_id", "collected_at"),
     sa.Index(
         "ix_person_field_lookup",
         "district_id",

@@ -21,7 +21,12 @@ def retention() -> None:
 @click.option("--district", "slug", help="One district alone, by its slug.")
 @click.option("--dry-run", is_flag=True, help="Count what would go, and change nothing.")
 @click.option(
-    "--limit", "most", type=click.IntRange(1), default=MOST_ROWS, show_default=True, help="At most so many rows of each."
+    "--limit",
+    "most",
+    type=click.IntRange(1),
+    default=MOST_ROWS,
+    show_default=True,
+    help="At most so many rows of each.",
 )
 @answers
 def run(slug: str | None, dry_run: bool, most: int) -> dict[str, Any]:
