@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -50,6 +51,8 @@ class Store(Protocol):
         attempt: Attempt,
         now: datetime,
     ) -> bool: ...
+
+    def place_of(self, connection: Connection, person_id: PersonId, attempt_id: UUID) -> tuple[str, str]: ...
 
     def summaries(self, connection: Connection, person_id: PersonId, lesson_id: str) -> dict[str, Summary]: ...
 
@@ -123,11 +126,19 @@ class Progress:
                 grant_id=session.grant_id, epoch=session.grant_epoch,
             )  # fmt: skip
             added = self._store.add(connection, district.keys, key, whose, attempt, self._clock.now())
+            if not added:
+                self._check_repeated(connection, session.person_id, lesson, attempt)
             found = self._store.summaries(connection, session.person_id, lesson.id)
             if added:
                 activities = [one.id for one in lesson.activities]
                 self._outbox.queue(connection, session, lesson, grade(activities, found, session.activity_id))
             return Saved(saved=True, summary=found[attempt.activity_id])
+
+    def _check_repeated(self, connection: Connection, person_id: PersonId, lesson: Lesson, attempt: Attempt) -> None:
+        """The same attempt again changes nothing; another attempt under its id is a mistake of the lesson's."""
+        if self._store.place_of(connection, person_id, attempt.attempt_id) != (lesson.id, attempt.activity_id):
+            fault = ("/attempt_id", "Another attempt has this id. Make a new one for each attempt.")
+            raise InvalidInput.listing("The attempt was not saved.", [fault])
 
     def check_anonymous(self, attempt: Attempt) -> Saved:
         """An attempt of nobody: looked at, and kept nowhere (A-02)."""

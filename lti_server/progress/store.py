@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -69,6 +70,16 @@ def add(
         return False
     connection.execute(_ADD_UP, values)
     return True
+
+
+def place_of(connection: Connection, person_id: PersonId, attempt_id: UUID) -> tuple[str, str]:
+    """The lesson and activity of an attempt that is here."""
+    row = connection.execute(
+        sa.select(progress_event.c.lesson_id, progress_event.c.activity_id).where(
+            progress_event.c.person_id == person_id, progress_event.c.attempt_id == attempt_id
+        )
+    ).one()
+    return row.lesson_id, row.activity_id
 
 
 def _sealed(key: PersonKey, column: str, event_id: object, text: str | None) -> bytes | None:

@@ -82,6 +82,21 @@ def test_an_attempt_is_saved_and_added_up(client: FlaskClient, house: House, tok
     }
 
 
+def test_an_attempt_under_the_id_of_another_is_refused_and_nothing_is_kept(
+    client: FlaskClient, house: House, token: str
+) -> None:
+    first, second = (one.id for one in house.catalogue.get("message-in-bits").activities[:2])
+    said = attempt(house, activity_id=first)
+    assert post(client, token, said).status_code == 200
+    answer = post(client, token, {**said, "activity_id": second})
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert [fault["pointer"] for fault in answer.json["errors"]] == ["/attempt_id"]
+    state = client.get("/api/v1/progress", headers={"Authorization": f"Bearer {token}"})
+    assert state.json is not None
+    assert [one["activity_id"] for one in state.json["activities"]] == [first]
+
+
 def test_the_same_attempt_again_changes_nothing(
     client: FlaskClient, house: House, token: str, district: District
 ) -> None:

@@ -39,7 +39,12 @@ def blueprint(parts: Parts) -> Blueprint:
         Where the client or its address is not the registered one, nothing is sent there (RFC 6749, 4.1.2.1).
         """
         given = request.values
-        district = parts.at_endpoint(slug, given.get("login_hint"))
+
+        def asks(one: District) -> bool:
+            person = who(one)
+            return person is not None and person.id == given.get("login_hint")
+
+        district = parts.at_endpoint(slug, asks)
         if given.get("client_id") != district.client_id:
             return _refused("client_id")
         if given.get("redirect_uri") != parts.config.launch_url:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,17 +71,18 @@ class Parts:
             abort(404)
         return found
 
-    def at_endpoint(self, slug: str, login_hint: str | None = None) -> District:
+    def at_endpoint(self, slug: str, wanted: Callable[[District], bool] = lambda _: False) -> District:
         """Whose authorization, token or key set address is called; 404 where there is none.
 
-        Where all districts share it, that of who signs in: any will do for what they have in common.
+        Where all districts share it, the one that is wanted: any will do for what they have in common. People of two
+        districts may have one id.
         """
         if not self.config.profile.one_endpoint:
             return self.district(slug)
         if slug != EVERY_SCHOOL:
             abort(404)
         all_of_them = [self.district(one.slug) for one in self.config.world.districts]
-        return next((one for one in all_of_them if login_hint and one.person(login_hint)), all_of_them[0])
+        return next(filter(wanted, all_of_them), all_of_them[0])
 
     def place(self, slug: str, course_id: str) -> tuple[District, Course]:
         district = self.district(slug)
