@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
 
-from lti_server.errors import ConfigurationError, NotFound
+from lti_server.errors import ConfigurationError, GrantRevoked, NotFound
 from lti_server.ids import DistrictId
 
 NAMING = {
@@ -49,7 +50,10 @@ directory = sa.Table(
 )
 
 POOL_SIZE = 16
+APART_POOL_SIZE = 8
 STATEMENT_TIMEOUT_MS = 30_000
+GRANT_DOES_NOT_STAND = "LG001"
+"""The database refuses a row whose grant does not stand at the row's epoch (0005_grants.sql)."""
 
 
 class Door(StrEnum):
@@ -92,25 +96,46 @@ class Database:
         self.url = url
         self.role = role
         self.options = options
-        self.engine: Engine = sa.create_engine(
-            sqlalchemy_url(url),
+        self.engine = self._engine(pool_size)
+
+    def _engine(self, pool_size: int) -> Engine:
+        return sa.create_engine(
+            sqlalchemy_url(self.url),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=False,
-            connect_args={"options": options, "prepare_threshold": 3},
+            connect_args={"options": self.options, "prepare_threshold": 3},
         )
 
     @contextmanager
     def tenant(self, district_id: DistrictId) -> Iterator[Connection]:
-        """One transaction that sees and writes one district's rows; committed at the end, else rolled back."""
-        with self.engine.begin() as connection:
+        """One transaction that sees and writes one district's rows; committed at the end, else rolled back.
+
+        Raises:
+            GrantRevoked: something was to be written by a grant that does not stand (any more); here as in `anyone`.
+        """
+        with _told(), self.engine.begin() as connection:
             enter(connection, district_id)
             yield connection
 
     @contextmanager
     def anyone(self) -> Iterator[Connection]:
         """One transaction with no tenant: it sees no district's rows until it enters one by a door."""
-        with self.engine.begin() as connection:
+        with _told(), self.engine.begin() as connection:
+            yield connection
+
+    @cached_property
+    def _apart(self) -> Engine:
+        return self._engine(APART_POOL_SIZE)
+
+    @contextmanager
+    def apart(self, district_id: DistrictId) -> Iterator[Connection]:
+        """As `tenant`, from a small pool of its own: for a transaction that stays open while something is sent.
+
+        Whoever waits in here for another system takes no request's connection away (design 2, "Revocation").
+        """
+        with self._apart.begin() as connection:
+            enter(connection, district_id)
             yield connection
 
     def once(self, statement: Statement, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -133,6 +158,20 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+        if "_apart" in self.__dict__:
+            self._apart.dispose()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """The database's own refusal, in our words."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, psycopg.Error) as error:
+        raw = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        if getattr(raw, "sqlstate", None) == GRANT_DOES_NOT_STAND:
+            raise GrantRevoked("The connection was withdrawn meanwhile; nothing was kept.") from error
+        raise
 
 
 def enter(connection: Connection, district_id: DistrictId) -> None:

@@ -16,6 +16,7 @@ from lti_server.accounts.tables import identity, person, person_field
 from lti_server.errors import NotFound
 from lti_server.ids import GrantId, IdentityId, PersonId, RunId, new_id
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
+from lti_server.privacy.grants import withdrawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +242,8 @@ def _field_row(
 def fields_of(connection: Connection, keys: DistrictKeys, people: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
     """Plain fields of people, newest source first; a field kept as a hash alone is absent.
 
+    What came by a withdrawn grant alone is in quarantine, and absent too.
+
     Reads names, ids and e-mails: call it for a declared purpose alone, and show no more than the reader may see.
     """
     rows = connection.execute(
@@ -248,7 +251,12 @@ def fields_of(connection: Connection, keys: DistrictKeys, people: Sequence[UUID]
             person.c.id, person.c.wrapped_key, person_field.c.field, person_field.c.grant_id, person_field.c.ciphertext
         )
         .join(person_field, person_field.c.person_id == person.c.id)
-        .where(person.c.id.in_(people), person_field.c.ciphertext.is_not(None), person.c.wrapped_key.is_not(None))
+        .where(
+            person.c.id.in_(people),
+            person_field.c.ciphertext.is_not(None),
+            person.c.wrapped_key.is_not(None),
+            person_field.c.grant_id.not_in(withdrawn()),
+        )
         .order_by(person_field.c.collected_at.desc())
     )
     found: dict[UUID, dict[str, str]] = {}

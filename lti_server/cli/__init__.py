@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "demo",
     "district": "district",
     "doctor": "doctor",
+    "grant": "grant",
     "keys": "keys",
     "lesson": "lesson",
     "new-provider": "plugins",

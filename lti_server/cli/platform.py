@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 
 from lti_server.app import House
-from lti_server.cli.house import district_of, note, open_house
+from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
 from lti_server.errors import NotFound
 from lti_server.ids import RegistrationId
@@ -113,9 +113,10 @@ def list_(slug: str | None) -> dict[str, Any]:
 def remove(registration_id: str) -> dict[str, Any]:
     """Take an LMS away: its grant is revoked and its sessions end."""
     house = open_house()
-    found = house.registrations.remove(_id(registration_id))
+    found = house.registrations.remove(_id(registration_id), by=operator())
+    finished = house.withdraw.finish(found.district_id, found.grant_id)
     note(house, _owner(house, found), "platform remove", registration=str(found.id))
-    return {"registration_id": str(found.id), "state": "removed"}
+    return {"registration_id": str(found.id), "state": "removed" if finished else "removing"}
 
 
 def _id(given: str) -> RegistrationId:

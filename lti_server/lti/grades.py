@@ -18,12 +18,12 @@ from lti_server.db import Database
 from lti_server.errors import GrantRevoked
 from lti_server.ids import Clock, DistrictId
 from lti_server.lti.addresses import score_url, with_parameters
-from lti_server.lti.tokens import Service, ServiceTokens, service_of
+from lti_server.lti.tokens import Service, ServiceTokens, ToPlatform, service_of
+from lti_server.privacy import grants
 from lti_server.privacy.districts import District
 from lti_server.progress import outbox
 from lti_server.progress.outbox import Outbox, Queued
 from lti_server.providers.errors import BrokeContract, ProviderFault, RateLimited, RejectedCredentials, Unavailable
-from lti_server.providers.spi import Transport
 from lti_server.providers.wire import Authorization, Response, host_of
 
 AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
@@ -53,7 +53,7 @@ class DeliverGrade:
         self,
         *,
         database: Database,
-        transport: Transport,
+        transport: ToPlatform,
         tokens: ServiceTokens,
         outbox: Outbox,
         district: Callable[[Connection], District],
@@ -158,6 +158,7 @@ class DeliverGrade:
                 url = str(row.lineitem_url)
             else:
                 url = self._find_or_make(service, row)
+            grants.fence(connection, service.grant_id, service.epoch)
             connection.execute(_SET_URL, {"id": waiting.column_id, "url": url})
             return url
 
@@ -193,7 +194,7 @@ class DeliverGrade:
         wanted = [AGS + scope for scope in scopes]
         for attempt in range(2):
             token = self._tokens.bearer(service, wanted)
-            answer = self._transport.request(
+            answer = self._transport(service).request(
                 method,
                 url,
                 headers={"Accept" if body is None else "Content-Type": MEDIA + media},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy.engine import Connection
 
@@ -12,6 +13,8 @@ from lti_server.ids import GrantId
 from lti_server.lti.memberships import SCOPE
 from lti_server.lti.tokens import Service, ServiceTokens, service_of
 from lti_server.privacy.districts import District
+from lti_server.privacy.fence import Fence
+from lti_server.privacy.grant_states import Use
 from lti_server.providers.completeness import to_the_end
 from lti_server.providers.connector import Connector
 from lti_server.providers.faults import server_errors
@@ -32,11 +35,13 @@ class LtiMembers:
         *,
         database: Database,
         connector: Connector,
+        fence: Fence,
         tokens: ServiceTokens,
         district: Callable[[Connection], District],
     ) -> None:
         self._database = database
         self._connector = connector
+        self._fence = fence
         self._tokens = tokens
         self._district = district
 
@@ -65,6 +70,7 @@ class LtiMembers:
             "section": section.source_id,
             "title": section.name or section.source_id,
         }
-        source = self._connector.roster("lti", config)
+        around = partial(self._fence.holding, service.district_id, service.grant_id, service.epoch, Use.ROSTER)
+        source = self._connector.within(around).roster("lti", config)
         with server_errors("lti"):
             return patiently(lambda: list(to_the_end(source.pages(None))))

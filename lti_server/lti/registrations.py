@@ -18,7 +18,7 @@ from lti_server.lti.platform_keys import forget_keys
 from lti_server.lti.platform_profiles import PlatformProfile, profile_of
 from lti_server.lti.tables import deployment, platform_keys, registration
 from lti_server.privacy.doors import DoorKeys
-from lti_server.privacy.grants import approve_grant, await_approval, end_grant, open_grant, state_of
+from lti_server.privacy.grants import approve_grant, await_approval, open_grant, state_of, withdraw
 
 LONGEST_ID = 255
 LOGIN_KNOWN_S = 5.0
@@ -174,8 +174,8 @@ class Registrations:
             ).scalars()
             return [_read(connection, RegistrationId(found)) for found in ids]
 
-    def remove(self, registration_id: RegistrationId) -> Registered:
-        """Take a platform away: its grant is revoked, its sessions end, nothing of it opens any more.
+    def remove(self, registration_id: RegistrationId, *, by: str = "platform remove") -> Registered:
+        """Take a platform away: from here on nothing of it opens any more. `Withdraw.finish` brings it to its end.
 
         Raises:
             NotFound: there is no such live platform.
@@ -186,7 +186,7 @@ class Registrations:
                 raise _no_such_platform()
             found = _read(connection, registration_id)
             connection.execute(registration.update().where(registration.c.id == found.id).values(removed_at=now))
-            end_grant(connection, found.grant_id, now)
+            withdraw(connection, found.grant_id, by=by, now=now)
             connection.execute(sa.text("DELETE FROM service_token WHERE registration_id = :id"), {"id": found.id})
             self._close_doors(connection, found)
         self._logins.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -79,10 +79,14 @@ def service_of(connection: Connection, district: District, grant_id: GrantId) ->
     )
 
 
+ToPlatform = Callable[[Service], Transport]
+"""The way to a platform's services; each call is made within the fence of its grant (design 2, "Revocation")."""
+
+
 class ServiceTokens:
     """Gets a token once for all workers, and again shortly before it ends."""
 
-    def __init__(self, database: Database, transport: Transport, tool_keys: ToolKeys, clock: Clock) -> None:
+    def __init__(self, database: Database, transport: ToPlatform, tool_keys: ToolKeys, clock: Clock) -> None:
         self._database = database
         self._transport = transport
         self._tool_keys = tool_keys
@@ -92,6 +96,7 @@ class ServiceTokens:
         """A token for these scopes, of this registration and epoch alone.
 
         Raises:
+            GrantRevoked: the grant does not stand any more; nothing was asked, or the answer was thrown away.
             RejectedCredentials: the platform refuses the tool. RateLimited, Unavailable, BrokeContract as they are.
         """
         wanted = " ".join(sorted(set(scopes)))
@@ -129,7 +134,7 @@ class ServiceTokens:
             "client_assertion": self._assertion(service),
             "scope": scopes,
         }
-        answer = self._transport.request(
+        answer = self._transport(service).request(
             "POST", service.token_url, form=form, headers={"Accept": "application/json"}, accept=(400, 401, 403)
         )
         if answer.status >= 400:

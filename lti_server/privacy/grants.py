@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from lti_server.errors import GrantRevoked
+from lti_server.errors import GrantRevoked, NotFound
 from lti_server.ids import DistrictId, GrantId, new_id
-from lti_server.privacy.tables import grants
+from lti_server.privacy.grant_states import WITHDRAWN, GrantState, Standing, Use
+from lti_server.privacy.tables import grants, revocation
 
 
 def open_grant(
@@ -25,22 +28,26 @@ def open_grant(
     return grant_id
 
 
-def fence(connection: Connection, grant_id: GrantId, epoch: int) -> None:
-    """Let this transaction commit only under the grant that it began with. Call it last: a revocation waits for it.
+_HOLD = sa.text("SELECT grant_hold(:grant, :epoch, :use)")
+
+
+def fence(connection: Connection, grant_id: GrantId, epoch: int, use: Use | None = None) -> None:
+    """Let this transaction commit only under the grant that it began with; a withdrawal waits for its end.
 
     Raises:
-        GrantRevoked: the grant was suspended or revoked meanwhile.
+        GrantRevoked: the grant, or this use of it, was suspended or withdrawn meanwhile.
     """
-    same = sa.text("SELECT 1 FROM grants WHERE id = :grant AND epoch = :epoch AND state = 'active' FOR SHARE")
-    if connection.execute(same, {"grant": grant_id, "epoch": epoch}).one_or_none() is None:
+    values = {"grant": grant_id, "epoch": epoch, "use": None if use is None else use.value}
+    if connection.execute(_HOLD, values).scalar_one() is not True:
         raise GrantRevoked("The connection was withdrawn meanwhile; nothing was kept.")
 
 
-def in_force(connection: Connection, provider: str) -> list[GrantId]:
-    """Grants of the entered district for one provider, oldest first."""
+def in_force(connection: Connection, provider: str, use: Use | None = None) -> list[GrantId]:
+    """Grants of the entered district for one provider (and one use), oldest first."""
+    wanted = [] if use is None else [grants.c.uses.contains([use.value])]
     rows = connection.execute(
         sa.select(grants.c.id)
-        .where(grants.c.provider == provider, grants.c.state == "active")
+        .where(grants.c.provider == provider, grants.c.state == "active", *wanted)
         .order_by(grants.c.created_at, grants.c.id)
     )
     return [GrantId(found) for found in rows.scalars()]
@@ -66,12 +73,84 @@ def state_of(connection: Connection, grant_id: GrantId) -> str:
     return str(connection.execute(sa.select(grants.c.state).where(grants.c.id == grant_id)).scalar_one())
 
 
-def end_grant(connection: Connection, grant_id: GrantId, now: datetime) -> None:
-    """Revoke a grant and end every session that came by it; what carries the former epoch is refused from here on."""
+def withdrawn() -> sa.Select[tuple[UUID]]:
+    """Ids of grants that are withdrawn: what came by them alone is in quarantine, and read for its return alone."""
+    return sa.select(grants.c.id).where(grants.c.state.in_(sorted(WITHDRAWN)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A withdrawal whose first phase is written: `fresh` is false where it was under way already."""
+
+    id: UUID
+    standing: Standing
+    fresh: bool
+
+
+def standing_of(connection: Connection, grant_id: GrantId) -> Standing:
+    """Where a grant stands; its row is locked until the transaction ends.
+
+    Raises:
+        NotFound: the entered district has no such grant.
+    """
+    row = connection.execute(
+        sa.select(grants.c.state, grants.c.epoch, grants.c.uses).where(grants.c.id == grant_id).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such grant. `lti-server grant list` shows those there are.")
+    return Standing(GrantState(row.state), row.epoch, frozenset(map(Use, row.uses)))
+
+
+def move(connection: Connection, grant_id: GrantId, to: GrantState) -> Standing:
+    """Suspend, resume or expire: a move that takes no epoch.
+
+    Raises:
+        NotFound, Conflict: there is no such grant, or no such move.
+    """
+    after = standing_of(connection, grant_id).moved(to)
+    connection.execute(grants.update().where(grants.c.id == grant_id).values(state=after.state.value))
+    return after
+
+
+def withdraw(
+    connection: Connection,
+    grant_id: GrantId,
+    *,
+    by: str,
+    now: datetime,
+    uses: frozenset[Use] = frozenset(Use),
+    reason: bytes | None = None,
+) -> Begun:
+    """Phase 1 on the caller's transaction: once it has committed, whatever carries the former epoch is refused.
+
+    A grant that is being withdrawn already stays as it is. `reason` is sealed.
+
+    Raises:
+        NotFound, Conflict: there is no such grant, or nothing of it is there to be withdrawn.
+    """
+    before = standing_of(connection, grant_id)
+    if before.state in WITHDRAWN:
+        last = sa.select(revocation.c.id).where(revocation.c.grant_id == grant_id).order_by(revocation.c.epoch.desc())
+        return Begun(id=connection.execute(last.limit(1)).scalar_one(), standing=before, fresh=False)
+    after = before.withdrawn(uses)
     connection.execute(
-        grants.update().where(grants.c.id == grant_id).values(state="revoked", epoch=grants.c.epoch + 1, ended_at=now)
-    )
-    connection.execute(
-        sa.text("UPDATE session SET ended_at = :now WHERE grant_id = :grant AND ended_at IS NULL"),
-        {"now": now, "grant": grant_id},
-    )
+        grants.update()
+        .where(grants.c.id == grant_id)
+        .values(
+            state=after.state.value, epoch=after.epoch, uses=sorted(after.uses),
+            ended_at=now if after.state is GrantState.REVOKING else None,
+        )
+    )  # fmt: skip
+    row = connection.execute(
+        revocation.insert()
+        .from_select(
+            ["id", "district_id", "grant_id", "epoch", "uses", "asked_by", "reason", "requested_at"],
+            sa.select(
+                sa.literal(new_id(), sa.Uuid), grants.c.district_id, grants.c.id, grants.c.epoch,
+                sa.cast(sorted(before.uses - after.uses), grants.c.uses.type), sa.literal(by),
+                sa.literal(reason, sa.LargeBinary), sa.literal(now, sa.DateTime(timezone=True)),
+            ).where(grants.c.id == grant_id),
+        )
+        .returning(revocation.c.id)
+    )  # fmt: skip
+    return Begun(id=row.scalar_one(), standing=after, fresh=True)

@@ -57,6 +57,62 @@ grants = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False, server_default="1"),
     sa.Column("created_at", UTC, nullable=False),
     sa.Column("ended_at", UTC),
+    sa.Column("uses", pg.ARRAY(sa.Text), nullable=False, server_default="{signin,roster}"),
+)
+
+revocation = sa.Table(
+    "revocation",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False, index=True),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("uses", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.LargeBinary),
+    sa.Column("requested_at", UTC, nullable=False),
+    sa.Column("acknowledged_at", UTC),
+    sa.Column("dispose_by", sa.Date),
+    sa.Column("adopted_by_grant_id", sa.ForeignKey("grants.id")),
+    sa.UniqueConstraint("grant_id", "epoch"),
+    sa.Index("ix_revocation_open", "requested_at", postgresql_where=sa.text("acknowledged_at IS NULL")),
+)
+
+revocation_receipt = sa.Table(
+    "revocation_receipt",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("revocation_id", sa.ForeignKey("revocation.id"), nullable=False, index=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("participant", sa.Text, nullable=False),
+    sa.Column("at", UTC, nullable=False),
+    sa.Column("did", pg.JSONB, nullable=False),
+)
+
+upstream_revocation = sa.Table(
+    "upstream_revocation",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("revocation_id", sa.ForeignKey("revocation.id"), nullable=False, index=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("queued_at", UTC, nullable=False),
+    sa.Column("until", UTC, nullable=False),
+    sa.Column("settled_at", UTC),
+)
+
+provider_signal = sa.Table(
+    "provider_signal",
+    metadata,
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("signal_hash", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", UTC, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False),
+    sa.PrimaryKeyConstraint("district_id", "provider", "signal_hash"),
 )
 
 log_entry = sa.Table(

@@ -140,7 +140,7 @@ class Outbox:
 
 _TAKE = sa.text("SELECT * FROM grade_delivery WHERE id = :id AND state = 'queued' FOR UPDATE")
 _MARK = sa.text("UPDATE grade_delivery SET attempted = true WHERE id = :id")
-_COUNT = sa.text("UPDATE grade_delivery SET attempts = attempts + 1 WHERE id = :id")
+_COUNT = sa.text("UPDATE grade_delivery SET attempts = attempts + 1 WHERE id = :id AND state = 'queued'")
 _SETTLE = sa.text(
     "UPDATE grade_delivery SET state = :state, reason = :reason, settled_at = :now"
     " WHERE id = :id AND state = 'queued' AND score_at = :score_at"

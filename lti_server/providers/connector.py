@@ -15,8 +15,8 @@ from lti_server.providers.spi import (
     LoginProvider,
     RosterSource,
     SignalReceiver,
-    Transport,
 )
+from lti_server.providers.transport import Around, HttpTransport
 
 
 class Connector:
@@ -25,10 +25,17 @@ class Connector:
     What is given back is a stranger's code: call it within `faults.server_errors(name)`.
     """
 
-    def __init__(self, registry: Registry, *, transport: Callable[[Collection[str]], Transport], clock: Clock) -> None:
+    def __init__(
+        self, registry: Registry, *, transport: Callable[[Collection[str]], HttpTransport], clock: Clock
+    ) -> None:
         self._registry = registry
         self._transport = transport
         self._clock = clock
+
+    def within(self, around: Around) -> Connector:
+        """The same plugins, each of whose calls to its provider happens within `around`: a page or a send."""
+        inner = self._transport
+        return Connector(self._registry, transport=lambda hosts: inner(hosts).within(around), clock=self._clock)
 
     def login(self, name: str, config: Mapping[str, object]) -> LoginProvider:
         made: LoginProvider = self._ready(name, Capability.LOGIN, config)()

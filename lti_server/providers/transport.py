@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from http.cookiejar import DefaultCookiePolicy
 from typing import TypeVar
 from urllib.parse import urljoin
@@ -59,17 +60,36 @@ def outbound_session(
     return session
 
 
+Around = Callable[[], AbstractContextManager[object]]
+"""Entered right before each single call and left right after its answer: it may refuse, by raising."""
+
+
 class HttpTransport:
     """The SPI's `Transport`. With `hosts`, nothing but those is called: what a plugin's manifest declares."""
 
-    def __init__(self, session: requests.Session, clock: Clock, *, hosts: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        session: requests.Session,
+        clock: Clock,
+        *,
+        hosts: Collection[str] | None = None,
+        around: Around = nullcontext,
+    ) -> None:
         self._session = session
         self._clock = clock
         self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
+        self._around = around
 
     def limited_to(self, hosts: Collection[str]) -> HttpTransport:
         """The same transport for one plugin's hosts."""
-        return HttpTransport(self._session, self._clock, hosts=hosts)
+        return HttpTransport(self._session, self._clock, hosts=hosts, around=self._around)
+
+    def within(self, around: Around) -> HttpTransport:
+        """The same transport, each of whose calls happens within `around`: one page or send, each redirect by itself.
+
+        A call ends within the session's `total_s`, so that whoever waits for it waits less than 30 s (design 2).
+        """
+        return HttpTransport(self._session, self._clock, hosts=self._hosts, around=around)
 
     def request(
         self,
@@ -139,7 +159,8 @@ class HttpTransport:
         if authorization is not None:
             prepared.headers["Authorization"] = authorization.header_for(prepared.url or url)
         verify = True if self._session.verify is None else self._session.verify
-        answer = self._session.get_adapter("https://").send(prepared, verify=verify)
+        with self._around():
+            answer = self._session.get_adapter("https://").send(prepared, verify=verify)
         _log.debug("outbound %s %s %s", prepared.method, host_of(url), answer.status_code)
         return Response(
             status=answer.status_code,

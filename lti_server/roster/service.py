@@ -20,6 +20,7 @@ from lti_server.ids import Clock, DistrictId, GrantId, RunId, SectionId, new_id
 from lti_server.privacy import grants, log
 from lti_server.privacy.contracts import in_force
 from lti_server.privacy.districts import District
+from lti_server.privacy.grant_states import Use
 from lti_server.providers.records import RosterPage
 from lti_server.roster.gate import Class, Heard, Told, admit, hear
 from lti_server.roster.model import Counts, Hold, ReadableSection, RunState
@@ -166,7 +167,7 @@ class SyncRoster:
             with self._database.tenant(district.id) as connection:
                 self._contract(connection, district)
                 wanted = self._records.readable(connection, section_id)
-                platforms = grants.in_force(connection, "lti")
+                platforms = grants.in_force(connection, "lti", Use.ROSTER)
             if not platforms:
                 raise NotFound("This district has no LMS in force. `lti-server platform add` registers one.")
             for grant_id in platforms:
@@ -236,7 +237,7 @@ class SyncRoster:
             elements = self._change(connection, run, platform, heard, [section for section, _ in read], done)
             done.state = RunState.PLANNED if dry_run else RunState.HELD if done.holds else RunState.APPLIED
             self._record(connection, district, done, elements)
-            grants.fence(connection, platform.grant_id, platform.epoch)
+            grants.fence(connection, platform.grant_id, platform.epoch, Use.ROSTER)
         outcome.state, outcome.counts, outcome.holds, outcome.refused = (
             done.state, done.counts, done.holds, done.refused,
         )  # fmt: skip

@@ -17,6 +17,7 @@ TESTS = (
 )  # fmt: skip
 LTI = "lti_server/lti/"
 STEPS = "lti_server/migrations/versions/0001_launch.sql"
+STANDING = "lti_server/migrations/versions/0005_grants.sql"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ MUTANTS = (
     Mutant("nonce: by the insert", LTI + "store.py", "  ON CONFLICT DO NOTHING RETURNING 1)", "  ON CONFLICT (district_id, nonce_hash) DO UPDATE SET expires_at = excluded.expires_at RETURNING 1)"),
     Mutant("deployment: of the login", LTI + "messages.py", "if state.deployment_id is not None and state.deployment_id != named:", "if False:"),
     Mutant("deployment: named", LTI + "messages.py", "if not isinstance(named, str) or not named:", "if False:"),
-    Mutant("platform: removed", STEPS, " AND r.removed_at IS NULL", ""),
+    Mutant("platform: removed", STANDING, " AND r.removed_at IS NULL", ""),
     Mutant("grant: active", LTI + "messages.py", 'if standing.grant_state != "active":', "if False:"),
     Mutant("contract: in force", LTI + "store.py", " or valid_to < today", ""),
     Mutant("contract: provider", LTI + "launches.py", 'if not policy.allows_provider("lti"):', "if False:"),

@@ -238,6 +238,7 @@ def test_a_platform_that_was_switched_off_is_not_switched_on_by_approval_or_regi
     sends(client, house.registration_invitations.invite(district.id)[0], lms)
     made = only(house, district)
     with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE grants SET state = 'active'"))
         connection.execute(sa.text("UPDATE grants SET state = 'suspended'"))
     with pytest.raises(Conflict):
         house.registrations.approve(made.id)

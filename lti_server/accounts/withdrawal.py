@@ -1,0 +1,45 @@
+"""What becomes of sign-ins when a grant is withdrawn: sessions and their tokens end, identities with the grant."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.privacy.grant_states import Use
+from lti_server.privacy.participants import Done, Withdrawal
+
+_CARRY_SESSIONS = sa.text(
+    "UPDATE session SET grant_epoch = :epoch WHERE grant_id = :grant AND grant_epoch = :epoch - 1 AND ended_at IS NULL"
+)
+_END_SESSIONS = sa.text(
+    "UPDATE session SET ended_at = :at, ticket_expires_at = least(ticket_expires_at, :at)"
+    " WHERE grant_id = :grant AND grant_epoch < :epoch AND ended_at IS NULL RETURNING id"
+)
+_CLOSE_DOORS = sa.text(
+    "SELECT directory_close(kind, id) FROM unnest(CAST(:ids AS uuid[])) AS id,"
+    " unnest(ARRAY['session', 'ticket', 'token']) AS kind"
+)
+_WIPE_TOKENS = sa.text("DELETE FROM lesson_token WHERE session_id = ANY(:ids)")
+_END_IDENTITIES = sa.text("UPDATE identity SET ended_at = :at WHERE grant_id = :grant AND ended_at IS NULL")
+
+
+class SignIns:
+    """Sessions, tickets and lesson tokens; and, with the whole grant, who somebody is at its provider."""
+
+    name = "sign-in"
+
+    def carry_on(self, connection: Connection, withdrawal: Withdrawal) -> None:
+        """Whoever is signed in stays so where signing in is left."""
+        if Use.SIGN_IN in withdrawal.left:
+            connection.execute(_CARRY_SESSIONS, {"grant": withdrawal.grant_id, "epoch": withdrawal.epoch})
+
+    def on_revoked(self, connection: Connection, withdrawal: Withdrawal) -> Done:
+        """End every session of a former epoch. An identity is ended, not deleted: the data waits in quarantine."""
+        values = {"grant": withdrawal.grant_id, "epoch": withdrawal.epoch, "at": withdrawal.at}
+        ended = list(connection.execute(_END_SESSIONS, values).scalars())
+        tokens = 0
+        if ended:
+            connection.execute(_CLOSE_DOORS, {"ids": ended})
+            tokens = connection.execute(_WIPE_TOKENS, {"ids": ended}).rowcount
+        identities = connection.execute(_END_IDENTITIES, values).rowcount if withdrawal.whole else 0
+        return Done(counts={"sessions": len(ended), "lesson_tokens": tokens, "identities": identities})

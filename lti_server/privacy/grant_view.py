@@ -1,0 +1,140 @@
+"""What a grant looks like to whoever may withdraw it: states, dates and counts, nothing about a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.errors import NotFound
+from lti_server.ids import GrantId
+from lti_server.privacy.tables import grants, revocation, revocation_receipt, upstream_revocation
+
+Population = Callable[[Connection, str], str]
+"""Which pupils the contract in force lets a provider tell of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one participant did in a withdrawal, in all, and when it did its last."""
+
+    participant: str
+    at: datetime
+    did: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """One withdrawal. `acknowledged_at` is None while something is in flight; `upstream` counts tokens by state."""
+
+    id: UUID
+    epoch: int
+    uses: tuple[str, ...]
+    asked_by: str
+    requested_at: datetime
+    acknowledged_at: datetime | None
+    dispose_by: date | None
+    parts: tuple[Part, ...]
+    upstream: dict[str, int]
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "id": str(self.id), "epoch": self.epoch, "uses": list(self.uses), "asked_by": self.asked_by,
+            "requested_at": _text(self.requested_at), "acknowledged_at": _text(self.acknowledged_at),
+            "dispose_by": None if self.dispose_by is None else self.dispose_by.isoformat(),
+            "parts": [{"participant": one.participant, "at": _text(one.at), "did": one.did} for one in self.parts],
+            "upstream": self.upstream,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantView:
+    """A grant as it stands. `in_flight`: pages, sends and commits under way now."""
+
+    id: GrantId
+    provider: str
+    state: str
+    epoch: int
+    uses: tuple[str, ...]
+    population: str
+    created_at: datetime
+    in_flight: int
+    receipts: tuple[Receipt, ...]
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "id": str(self.id), "state": self.state, "epoch": self.epoch, "provider": self.provider,
+            "uses": list(self.uses), "population": self.population, "created_at": _text(self.created_at),
+            "in_flight": self.in_flight, "receipts": [one.plain() for one in self.receipts],
+        }  # fmt: skip
+
+
+def every(connection: Connection, population: Population) -> list[GrantView]:
+    """Grants of the entered district, oldest first."""
+    ids = connection.execute(sa.select(grants.c.id).order_by(grants.c.created_at, grants.c.id)).scalars().all()
+    return [view(connection, GrantId(one), population) for one in ids]
+
+
+def view(connection: Connection, grant_id: GrantId, population: Population) -> GrantView:
+    """One grant of the entered district.
+
+    Raises:
+        NotFound: it has no such grant.
+    """
+    row = connection.execute(
+        sa.select(grants, sa.func.grant_in_flight(grants.c.id).label("in_flight")).where(grants.c.id == grant_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such grant. `lti-server grant list` shows those there are.")
+    return GrantView(
+        id=grant_id, provider=row.provider, state=row.state, epoch=row.epoch, uses=tuple(sorted(row.uses)),
+        population=population(connection, row.provider), created_at=row.created_at, in_flight=row.in_flight,
+        receipts=tuple(_receipts(connection, grant_id)),
+    )  # fmt: skip
+
+
+def _receipts(connection: Connection, grant_id: GrantId) -> list[Receipt]:
+    rows = connection.execute(
+        sa.select(revocation).where(revocation.c.grant_id == grant_id).order_by(revocation.c.epoch)
+    ).all()
+    return [
+        Receipt(
+            id=row.id, epoch=row.epoch, uses=tuple(sorted(row.uses)), asked_by=row.asked_by,
+            requested_at=row.requested_at, acknowledged_at=row.acknowledged_at, dispose_by=row.dispose_by,
+            parts=tuple(_parts(connection, row.id)), upstream=_upstream(connection, row.id),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _parts(connection: Connection, revocation_id: UUID) -> Sequence[Part]:
+    rows = connection.execute(
+        sa.select(revocation_receipt)
+        .where(revocation_receipt.c.revocation_id == revocation_id)
+        .order_by(revocation_receipt.c.at)
+    ).all()
+    total: dict[str, Counter[str]] = {}
+    last: dict[str, datetime] = {}
+    for row in rows:
+        total.setdefault(row.participant, Counter()).update(row.did)
+        last[row.participant] = row.at
+    return [Part(participant=name, at=last[name], did=dict(counts)) for name, counts in total.items()]
+
+
+def _upstream(connection: Connection, revocation_id: UUID) -> dict[str, int]:
+    rows = connection.execute(
+        sa.select(upstream_revocation.c.state, sa.func.count())
+        .where(upstream_revocation.c.revocation_id == revocation_id)
+        .group_by(upstream_revocation.c.state)
+    )
+    return {str(state): int(count) for state, count in rows.all()}
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,58 @@
+"""What a feature does when a grant is withdrawn: each that keeps something by grants takes part (design 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.engine import Connection
+
+from lti_server.ids import DistrictId, GrantId
+from lti_server.privacy.crypto import DistrictKeys
+from lti_server.privacy.grant_states import Use
+from lti_server.providers.records import SourceToken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """A grant, or some of its uses, is withdrawn: `epoch` began with it, `left` is what it is still for."""
+
+    district_id: DistrictId
+    grant_id: GrantId
+    epoch: int
+    uses: frozenset[Use]
+    left: frozenset[Use]
+    at: datetime
+    keys: DistrictKeys = field(repr=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of the grant is left."""
+        return not self.left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a participant did: counts for the receipt, and tokens that the provider is to be told of."""
+
+    counts: Mapping[str, int]
+    upstream: tuple[SourceToken, ...] = field(default=(), repr=False)
+
+
+class Participant(Protocol):
+    """A feature's part in a withdrawal. Running it again changes nothing more (law 10)."""
+
+    name: str
+
+    def carry_on(self, connection: Connection, withdrawal: Withdrawal) -> None:
+        """In phase 1, where a use is left: bring what belongs to it to the new epoch, so that it goes on."""
+        ...
+
+    def on_revoked(self, connection: Connection, withdrawal: Withdrawal) -> Done:
+        """After phase 1, and once more inside the exclusive fence: end, cancel, wipe what came by it.
+
+        What another live grant supports stays, and so does a pupil's progress.
+        """
+        ...

@@ -1,0 +1,299 @@
+"""Withdrawing a grant in two phases: refuse everything new, wait for what is in flight, then acknowledge (design 2)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.db import Database
+from lti_server.errors import Conflict
+from lti_server.ids import Clock, DistrictId, GrantId, new_id
+from lti_server.privacy import grants, log
+from lti_server.privacy.districts import District
+from lti_server.privacy.grant_states import GrantState, Use
+from lti_server.privacy.participants import Done, Participant, Withdrawal
+from lti_server.privacy.tables import grants as grants_table
+from lti_server.privacy.tables import revocation, revocation_receipt
+
+TASK = "grants.finish"
+RESUMED_AFTER = timedelta(seconds=15)
+LOOK_EVERY = "1s"
+PATIENCE_S = 120.0
+
+
+class Queue(Protocol):
+    def defer(
+        self, connection: Connection, task: str, *, queueing_lock: str, schedule_at: datetime, **arguments: str
+    ) -> bool: ...
+
+
+class Upstream(Protocol):
+    """Tells providers that their tokens are given back."""
+
+    def keep(self, connection: Connection, district: District, revocation_id: UUID, done: Done) -> None: ...
+
+
+DisposeBy = Callable[[Connection, District, date], date | None]
+"""The contract's date for data whose grant ended on a day; None where the contract sets none."""
+_EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(grant_key(:grant))")
+OnWait = Callable[[int], None]
+"""Told about once a second how many pages and sends are in flight."""
+
+
+class Withdraw:
+    """Suspends, resumes and revokes. Each phase is one transaction; a crash between them is resumed by a job."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        district: Callable[[Connection], District],
+        participants: Sequence[Participant],
+        upstream: Upstream,
+        dispose_by: DisposeBy,
+        queue: Queue,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._district = district
+        self._participants = participants
+        self._upstream = upstream
+        self._dispose_by = dispose_by
+        self._queue = queue
+        self._clock = clock
+
+    def suspend(self, district_id: DistrictId, grant_id: GrantId, *, by: str, reason: str = "") -> None:
+        """Freeze: nothing is read, sent or opened; nothing is wiped, and `resume` goes on where it stood (law 5).
+
+        Raises:
+            NotFound, Conflict: there is no such grant, or it is not in force.
+        """
+        self._move(district_id, grant_id, GrantState.SUSPENDED, "grant suspend", by, reason)
+
+    def resume(self, district_id: DistrictId, grant_id: GrantId, *, by: str, reason: str = "") -> None:
+        """Let a suspended grant go on.
+
+        Raises:
+            NotFound, Conflict: there is no such grant, or it is not suspended.
+        """
+        with self._database.tenant(district_id) as connection:
+            if grants.standing_of(connection, grant_id).state is not GrantState.SUSPENDED:
+                raise Conflict("This connection is not suspended, so there is nothing to resume.")
+        self._move(district_id, grant_id, GrantState.ACTIVE, "grant resume", by, reason)
+
+    def begin(
+        self,
+        district_id: DistrictId,
+        grant_id: GrantId,
+        *,
+        by: str,
+        reason: str,
+        uses: frozenset[Use] = frozenset(Use),
+    ) -> UUID:
+        """Phase 1. Once this has returned, every new read, send, launch, session and token use is refused.
+
+        Raises:
+            NotFound, Conflict: there is no such grant, or nothing of it is there to be withdrawn.
+        """
+        now = self._clock.now()
+        with self._database.tenant(district_id) as connection:
+            district = self._district(connection)
+            sealed = district.keys.seal("revocation", "reason", grant_id, reason)
+            begun = grants.withdraw(connection, grant_id, by=by, now=now, uses=uses, reason=sealed)
+            if not begun.fresh:
+                return begun.id
+            if begun.standing.uses:
+                withdrawal = self._read(connection, district, begun.id)
+                for participant in self._participants:
+                    participant.carry_on(connection, withdrawal)
+            told = {"reason": reason, "uses": sorted(uses), "epoch": begun.standing.epoch}
+            self._log(connection, district, "grant revoke", by, grant_id, told)
+            self._queue.defer(
+                connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=now + RESUMED_AFTER,
+                district_id=str(district_id), grant_id=str(grant_id),
+            )  # fmt: skip
+        return begun.id
+
+    def finish(
+        self,
+        district_id: DistrictId,
+        grant_id: GrantId,
+        *,
+        patience_s: float = PATIENCE_S,
+        on_wait: OnWait = lambda in_flight: None,
+    ) -> bool:
+        """End what came by the grant, wait for what is in flight, and acknowledge. Run again, it goes on from there.
+
+        False where something is in flight even after `patience_s`: nothing new passes, and a job goes on waiting.
+        """
+        ends = time.monotonic() + patience_s
+        for revocation_id in self._open(district_id, grant_id):
+            self._end_all(district_id, revocation_id)
+            while not self._acknowledge(district_id, revocation_id):
+                on_wait(self.in_flight(district_id, grant_id))
+                if time.monotonic() > ends:
+                    return False
+        return True
+
+    def in_flight(self, district_id: DistrictId, grant_id: GrantId) -> int:
+        """How many pages, sends and commits hold the fence of a grant at this moment."""
+        with self._database.tenant(district_id) as connection:
+            found = connection.execute(sa.text("SELECT grant_in_flight(:grant)"), {"grant": grant_id})
+            return int(found.scalar_one())
+
+    def resume_all(self, connection: Connection, district_id: DistrictId) -> None:
+        """Put a job for every withdrawal that nobody has finished, as after a crash."""
+        before = self._clock.now() - RESUMED_AFTER
+        waiting = connection.execute(
+            sa.select(revocation.c.grant_id)
+            .where(revocation.c.acknowledged_at.is_(None), revocation.c.requested_at < before)
+            .distinct()
+        ).scalars()
+        for grant_id in waiting.all():
+            self._again(connection, district_id, grant_id)
+
+    def run_job(self, district_id: str, grant_id: str) -> None:
+        """The job that resumes: it waits for a while, then makes place and comes again."""
+        district, grant = DistrictId(UUID(district_id)), GrantId(UUID(grant_id))
+        if not self.finish(district, grant, patience_s=10.0):
+            with self._database.tenant(district) as connection:
+                self._again(connection, district, grant)
+
+    def _again(self, connection: Connection, district_id: DistrictId, grant_id: UUID) -> None:
+        self._queue.defer(
+            connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=self._clock.now(),
+            district_id=str(district_id), grant_id=str(grant_id),
+        )  # fmt: skip
+
+    def _move(self, district_id: DistrictId, grant_id: GrantId, to: GrantState, act: str, by: str, reason: str) -> None:
+        with self._database.tenant(district_id) as connection:
+            grants.move(connection, grant_id, to)
+            self._log(connection, self._district(connection), act, by, grant_id, {"reason": reason})
+
+    def _open(self, district_id: DistrictId, grant_id: GrantId) -> list[UUID]:
+        with self._database.tenant(district_id) as connection:
+            return list(
+                connection.execute(
+                    sa.select(revocation.c.id)
+                    .where(revocation.c.grant_id == grant_id, revocation.c.acknowledged_at.is_(None))
+                    .order_by(revocation.c.epoch)
+                ).scalars()
+            )
+
+    def _end_all(self, district_id: DistrictId, revocation_id: UUID) -> None:
+        """Before anything is waited for: a stopped sender keeps no session open. One transaction a participant."""
+        for participant in self._participants:
+            with self._database.tenant(district_id) as connection:
+                district = self._district(connection)
+                self._take_part(connection, district, participant, self._read(connection, district, revocation_id))
+
+    def _acknowledge(self, district_id: DistrictId, revocation_id: UUID) -> bool:
+        """Phase 2: inside the exclusive fence nobody is between check and commit; what slipped in before is ended.
+
+        False where the fence was not to be had for a moment.
+        """
+        try:
+            with self._database.tenant(district_id) as connection:
+                district = self._district(connection)
+                withdrawal = self._read(connection, district, revocation_id)
+                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOOK_EVERY}'"))
+                connection.execute(_EXCLUSIVE, {"grant": withdrawal.grant_id})
+                if not self._is_acknowledged(connection, revocation_id):
+                    for participant in self._participants:
+                        self._take_part(connection, district, participant, withdrawal)
+                    self._settle(connection, district, revocation_id, withdrawal)
+        except sa.exc.OperationalError as error:
+            if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                return False
+            raise
+        return True
+
+    def _settle(self, connection: Connection, district: District, revocation_id: UUID, withdrawal: Withdrawal) -> None:
+        now = self._clock.now()
+        dispose_by = None
+        if withdrawal.whole:
+            dispose_by = self._dispose_by(connection, district, now.astimezone(district.zone).date())
+            connection.execute(
+                grants_table.update()
+                .where(grants_table.c.id == withdrawal.grant_id)
+                .values(state=GrantState.REVOKED.value)
+            )
+        connection.execute(
+            revocation.update()
+            .where(revocation.c.id == revocation_id)
+            .values(acknowledged_at=now, dispose_by=dispose_by)
+        )
+        told = {"epoch": withdrawal.epoch, "uses": sorted(withdrawal.uses)}
+        self._log(connection, district, "grant revoked", f"revocation:{revocation_id}", withdrawal.grant_id, told)
+
+    def _take_part(
+        self, connection: Connection, district: District, participant: Participant, withdrawal: Withdrawal
+    ) -> None:
+        """One participant's part, with its receipt; a repeat that found nothing left adds none."""
+        revocation_id = self._id_of(connection, withdrawal)
+        done = participant.on_revoked(connection, withdrawal)
+        self._upstream.keep(connection, district, revocation_id, done)
+        known = sa.select(revocation_receipt.c.id).where(
+            revocation_receipt.c.revocation_id == revocation_id, revocation_receipt.c.participant == participant.name
+        )
+        if not any(done.counts.values()) and connection.execute(known.limit(1)).one_or_none() is not None:
+            return
+        connection.execute(
+            revocation_receipt.insert().values(
+                id=new_id(), revocation_id=revocation_id, district_id=district.id, participant=participant.name,
+                at=self._clock.now(), did=dict(done.counts),
+            )
+        )  # fmt: skip
+
+    def _read(self, connection: Connection, district: District, revocation_id: UUID) -> Withdrawal:
+        row = connection.execute(
+            sa.select(revocation, grants_table.c.uses.label("left"))
+            .join(grants_table, grants_table.c.id == revocation.c.grant_id)
+            .where(revocation.c.id == revocation_id)
+        ).one()
+        return Withdrawal(
+            district_id=district.id, grant_id=GrantId(row.grant_id), epoch=row.epoch,
+            uses=frozenset(map(Use, row.uses)), left=frozenset(map(Use, row.left)), at=self._clock.now(),
+            keys=district.keys,
+        )  # fmt: skip
+
+    def _id_of(self, connection: Connection, withdrawal: Withdrawal) -> UUID:
+        found = sa.select(revocation.c.id).where(
+            revocation.c.grant_id == withdrawal.grant_id, revocation.c.epoch == withdrawal.epoch
+        )
+        return UUID(str(connection.execute(found).scalar_one()))
+
+    def _is_acknowledged(self, connection: Connection, revocation_id: UUID) -> bool:
+        found = sa.select(revocation.c.acknowledged_at).where(revocation.c.id == revocation_id).with_for_update()
+        return connection.execute(found).scalar_one() is not None
+
+    def _log(
+        self,
+        connection: Connection,
+        district: District,
+        act: str,
+        by: str,
+        grant_id: GrantId,
+        told: Mapping[str, object],
+    ) -> None:
+        entry = log.entry(
+            district.keys, at=self._clock.now(), actor=by, act=act, decision="allowed", purpose="operation",
+            object_id=grant_id, payload=told,
+        )  # fmt: skip
+        log.record(connection, entry)
+
+
+def summed(receipts: Sequence[sa.Row[tuple[object, ...]]]) -> dict[str, dict[str, int]]:
+    """Receipts by participant, what was done in several steps together."""
+    total: dict[str, Counter[str]] = {}
+    for row in receipts:
+        total.setdefault(str(row.participant), Counter()).update(row.did)
+    return {name: dict(counts) for name, counts in total.items()}
