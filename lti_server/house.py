@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -17,10 +16,10 @@ from lti_server import mail
 from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.invitations import Invitations
 from lti_server.accounts.retention import KeptFields
-from lti_server.accounts.withdrawal import SignIns
 from lti_server.db import Database, Door, application_role, database_name, open_door
 from lti_server.errors import NoContract, NotFound, ProviderFailed
-from lti_server.ids import Clock, DistrictId, GrantId, RunId, SectionId, SystemClock
+from lti_server.grant_parts import GrantParts
+from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.handoff import HandOff
@@ -39,42 +38,34 @@ from lti_server.lti.picker import OnShelf, OpenPicker, Picker
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registration_invitations import RegistrationInvitations
 from lti_server.lti.registrations import Registrations
-from lti_server.lti.tokens import Service, ServiceTokens
+from lti_server.lti.tokens import ServiceTokens
 from lti_server.lti.tool_description import Tool
-from lti_server.lti.withdrawal import Platforms
 from lti_server.mail import Mail, SendMail
-from lti_server.privacy import districts, revocation, upstream
+from lti_server.privacy import districts
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
-from lti_server.privacy.fence import Fence
 from lti_server.privacy.retention import Retain
-from lti_server.privacy.revocation import Withdraw
-from lti_server.privacy.upstream import GiveBack
 from lti_server.progress import outbox
 from lti_server.progress import store as progress_store
 from lti_server.progress.outbox import Outbox
 from lti_server.progress.retention import KeptProgress
 from lti_server.progress.service import Progress
-from lti_server.progress.withdrawal import Grades
 from lti_server.providers.addresses import AddressGuard
 from lti_server.providers.connections import OutboundLimits
 from lti_server.providers.connector import Connector
 from lti_server.providers.errors import BrokeContract
 from lti_server.providers.faults import server_errors
 from lti_server.providers.registry import Registry, load_registry
-from lti_server.providers.spi import GrantRevoker
 from lti_server.providers.transport import HttpTransport, outbound_session
 from lti_server.roster import apply, store
 from lti_server.roster.service import SyncRoster
-from lti_server.roster.withdrawal import Rosters
 from lti_server.settings import Settings
 from lti_server.tasks import Handler, Queue, Sweep, Worker
 
 SYNC_SECTION = "roster.sync_section"
 REGISTRATION_LIMITS = OutboundLimits(total_s=12.0, body_bytes=512 * 1024)
-DISPOSITION = "disposition_days"
 SPENT = (
     "spent_nonce", "lesson_token", "session", "service_token", "invitation", "platform_invitation",
     "deep_link_request", "provider_signal",
@@ -241,55 +232,14 @@ class House:
 
     @cached_property
     def service_tokens(self) -> ServiceTokens:
-        return ServiceTokens(self.database, self._to_platform, self.tool_keys, self.clock)
+        return ServiceTokens(self.database, self.grants.to_platform, self.tool_keys, self.clock)
 
     @cached_property
-    def fence(self) -> Fence:
-        return Fence(self.database)
-
-    def _to_platform(self, service: Service) -> HttpTransport:
-        """The way to a platform's services: each call within the fence of its grant."""
-        return self.fence.around(self.transport, service.district_id, service.grant_id, service.epoch)
-
-    @cached_property
-    def withdraw(self) -> Withdraw:
-        """Suspending and revoking grants, with every feature that keeps something by them."""
-        return Withdraw(
-            database=self.database,
-            district=self.entered,
-            participants=(SignIns(), Platforms(), Rosters(), Grades()),
-            upstream=self.give_back,
-            dispose_by=self._dispose_by,
-            queue=self.queue,
-            clock=self.clock,
-        )
-
-    @cached_property
-    def give_back(self) -> GiveBack:
-        return GiveBack(
-            database=self.database,
-            district=self.entered,
-            revoker_of=self._revoker_of,
-            queue=self.queue,
-            clock=self.clock,
-        )
-
-    def _revoker_of(self, district: District, grant_id: GrantId, provider: str) -> GrantRevoker:
-        return self.connector.revoker(provider, {})
-
-    def _dispose_by(self, connection: Connection, district: District, ended: date) -> date | None:
-        """The day that the contract in force sets for what a grant leaves behind."""
-        contract_id = in_force(connection, district.zone, self.clock.now())
-        limit = None if contract_id is None else self.policies.of(connection, contract_id).limits.get(DISPOSITION)
-        return None if limit is None else ended + timedelta(days=limit.value)
-
-    def population(self, connection: Connection, provider: str) -> str:
-        """Which pupils the contract in force lets a provider tell of: `all`, or `none` without one."""
-        contract_id = in_force(connection, self.entered(connection).zone, self.clock.now())
-        policy = None if contract_id is None else self.policies.of(connection, contract_id)
-        if policy is None or not policy.allows_provider(provider):
-            return "none"
-        return "all" if policy.providers is None else policy.providers[provider].population
+    def grants(self) -> GrantParts:
+        return GrantParts(
+            database=self.database, entered=self.entered, policies=self.policies, transport=self.transport,
+            connector=self.connector, tasks=self.queue, clock=self.clock,
+        )  # fmt: skip
 
     @cached_property
     def mail(self) -> Mail:
@@ -304,7 +254,7 @@ class House:
         """The sender of grades with its parts."""
         return DeliverGrade(
             database=self.database,
-            transport=self._to_platform,
+            transport=self.grants.to_platform,
             tokens=self.service_tokens,
             outbox=self.outbox,
             district=self.entered,
@@ -321,7 +271,7 @@ class House:
         source = LtiMembers(
             database=self.database,
             connector=self.connector,
-            fence=self.fence,
+            fence=self.grants.fence,
             tokens=self.service_tokens,
             district=self.entered,
         )
@@ -345,8 +295,7 @@ class House:
             outbox.TASK: self.deliver_grade().__call__,
             SYNC_SECTION: self._sync_section,
             mail.TASK: self.send_mail().__call__,
-            revocation.TASK: self.withdraw.run_job,
-            upstream.TASK: self.give_back.run_job,
+            **self.grants.handlers(),
         }
 
     def _gradebook_allowed(self, connection: Connection, provider: str) -> bool:
@@ -368,8 +317,7 @@ class House:
     def _resume(self, connection: Connection, district_id: DistrictId | None) -> None:
         self.mail.resume(connection, district_id)
         if district_id is not None:
-            self.withdraw.resume_all(connection, district_id)
-            self.give_back.wipe_overdue(connection, district_id)
+            self.grants.resume(connection, district_id)
 
     def _key_source(self, url: str, timeout_s: float) -> Mapping[str, Any]:
         limits = OutboundLimits(total_s=timeout_s)

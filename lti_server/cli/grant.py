@@ -33,7 +33,7 @@ def list_(slug: str) -> dict[str, Any]:
     district = district_of(house, slug)
     with house.database.tenant(district.id) as connection:
         note(house, district, "grant list", on=connection)
-        return {"grants": [one.plain() for one in grant_view.every(connection, house.population)]}
+        return {"grants": [one.plain() for one in grant_view.every(connection, house.grants.population)]}
 
 
 @grant.command()
@@ -55,7 +55,7 @@ def suspend(grant_id: str, reason: str) -> dict[str, Any]:
     """Freeze a connection: nothing is read, sent or opened, and nothing is lost."""
     house = open_house()
     district, wanted = _find(house, grant_id)
-    house.withdraw.suspend(district.id, wanted, by=operator(), reason=reason)
+    house.grants.withdraw.suspend(district.id, wanted, by=operator(), reason=reason)
     return _shown(house, district, wanted)
 
 
@@ -67,7 +67,7 @@ def resume(grant_id: str, reason: str) -> dict[str, Any]:
     """Let a suspended connection go on."""
     house = open_house()
     district, wanted = _find(house, grant_id)
-    house.withdraw.resume(district.id, wanted, by=operator(), reason=reason)
+    house.grants.withdraw.resume(district.id, wanted, by=operator(), reason=reason)
     return _shown(house, district, wanted)
 
 
@@ -91,10 +91,10 @@ def revoke(
         return {**_shown(house, district, wanted), "would_lose": _would_lose(house, district, wanted)}
     if not reason:
         raise click.UsageError('Give a reason: --reason "...". It goes into the log and names nobody.')
-    house.withdraw.begin(
+    house.grants.withdraw.begin(
         district.id, wanted, by=operator(), reason=reason, uses=frozenset(map(Use, uses)) or frozenset(Use)
     )
-    if not house.withdraw.finish(district.id, wanted, patience_s=patience_s, on_wait=_say_waiting):
+    if not house.grants.withdraw.finish(district.id, wanted, patience_s=patience_s, on_wait=_say_waiting):
         raise Conflict(
             "Nothing new passes any more, but something is still in flight, so the revocation is not acknowledged yet. "
             "The worker finishes it; `lti-server grant show` says when.",
@@ -121,7 +121,7 @@ def _find(house: House, given: str) -> tuple[District, GrantId]:
 
 def _shown(house: House, district: District, grant_id: GrantId) -> dict[str, Any]:
     with house.database.tenant(district.id) as connection:
-        return grant_view.view(connection, grant_id, house.population).plain()
+        return grant_view.view(connection, grant_id, house.grants.population).plain()
 
 
 def _would_lose(house: House, district: District, grant_id: GrantId) -> dict[str, Any]:

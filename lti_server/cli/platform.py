@@ -114,7 +114,7 @@ def remove(registration_id: str) -> dict[str, Any]:
     """Take an LMS away: its grant is revoked and its sessions end."""
     house = open_house()
     found = house.registrations.remove(_id(registration_id), by=operator())
-    finished = house.withdraw.finish(found.district_id, found.grant_id)
+    finished = house.grants.withdraw.finish(found.district_id, found.grant_id)
     note(house, _owner(house, found), "platform remove", registration=str(found.id))
     return {"registration_id": str(found.id), "state": "removed" if finished else "removing"}
 

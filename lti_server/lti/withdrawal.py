@@ -8,15 +8,17 @@ from sqlalchemy.engine import Connection
 from lti_server.privacy.grant_states import Use
 from lti_server.privacy.participants import Done, Withdrawal
 
-_MINE = "registration_id IN (SELECT id FROM registration WHERE grant_id = :grant)"
-_WIPE_TOKENS = sa.text(f"DELETE FROM service_token WHERE {_MINE}")  # noqa: S608 - no value of anybody in it
+_WIPE_TOKENS = sa.text(
+    "DELETE FROM service_token WHERE registration_id IN (SELECT id FROM registration WHERE grant_id = :grant)"
+)
 _CARRY_PICKERS = sa.text(
     "UPDATE deep_link_request SET grant_epoch = :epoch WHERE grant_id = :grant AND grant_epoch = :epoch - 1"
 )
 _END_PICKERS = sa.text("DELETE FROM deep_link_request WHERE grant_id = :grant AND grant_epoch < :epoch RETURNING id")
 _DROP_KEYS = sa.text(
-    "UPDATE platform_keys SET jwks = '{\"keys\": []}', version = version + 1, fetched_at = NULL"  # noqa: S608
-    f" WHERE {_MINE} AND jwks <> '{{\"keys\": []}}'"
+    "UPDATE platform_keys SET jwks = jsonb_build_object('keys', jsonb_build_array()), version = version + 1,"
+    " fetched_at = NULL WHERE registration_id IN (SELECT id FROM registration WHERE grant_id = :grant)"
+    " AND jsonb_array_length(jwks -> 'keys') > 0"
 )
 _REMOVE = sa.text("UPDATE registration SET removed_at = :at WHERE grant_id = :grant AND removed_at IS NULL")
 _CLOSE = sa.text(

@@ -141,16 +141,14 @@ def withdraw(
             ended_at=now if after.state is GrantState.REVOKING else None,
         )
     )  # fmt: skip
-    row = connection.execute(
-        revocation.insert()
-        .from_select(
-            ["id", "district_id", "grant_id", "epoch", "uses", "asked_by", "reason", "requested_at"],
-            sa.select(
-                sa.literal(new_id(), sa.Uuid), grants.c.district_id, grants.c.id, grants.c.epoch,
-                sa.cast(sorted(before.uses - after.uses), grants.c.uses.type), sa.literal(by),
-                sa.literal(reason, sa.LargeBinary), sa.literal(now, sa.DateTime(timezone=True)),
-            ).where(grants.c.id == grant_id),
-        )
-        .returning(revocation.c.id)
-    )  # fmt: skip
-    return Begun(id=row.scalar_one(), standing=after, fresh=True)
+    values = {
+        "id": new_id(), "grant": grant_id, "uses": sorted(before.uses - after.uses), "by": by, "reason": reason,
+        "now": now,
+    }  # fmt: skip
+    return Begun(id=connection.execute(_BEGUN, values).scalar_one(), standing=after, fresh=True)
+
+
+_BEGUN = sa.text(
+    "INSERT INTO revocation (id, district_id, grant_id, epoch, uses, asked_by, reason, requested_at)"
+    " SELECT :id, district_id, id, epoch, :uses, :by, :reason, :now FROM grants WHERE id = :grant RETURNING id"
+)

@@ -37,13 +37,13 @@ def asked(peer: MemberList) -> int:
 
 
 def revoke(house: House, district: District, grant_id: GrantId, **more: Any) -> bool:
-    house.withdraw.begin(district.id, grant_id, by="test", reason="the school has left", **more)
-    return house.withdraw.finish(district.id, grant_id, patience_s=5)
+    house.grants.withdraw.begin(district.id, grant_id, by="test", reason="the school has left", **more)
+    return house.grants.withdraw.finish(district.id, grant_id, patience_s=5)
 
 
 def shown(house: House, district: District, grant_id: GrantId) -> grant_view.GrantView:
     with house.database.tenant(district.id) as connection:
-        return grant_view.view(connection, grant_id, house.population)
+        return grant_view.view(connection, grant_id, house.grants.population)
 
 
 def did(house: House, district: District, grant_id: GrantId) -> dict[str, int]:
@@ -63,7 +63,7 @@ def in_flight(house: House, district: District, grant_id: GrantId) -> Iterator[C
     held, end = threading.Event(), threading.Event()
 
     def read() -> None:
-        with house.fence.holding(district.id, grant_id, 1):
+        with house.grants.fence.holding(district.id, grant_id, 1):
             held.set()
             end.wait(30)
 
@@ -78,10 +78,10 @@ def in_flight(house: House, district: District, grant_id: GrantId) -> Iterator[C
 
 
 def test_the_first_phase_refuses_everything_new(house: House, district: District, platform: Registered) -> None:
-    house.withdraw.begin(district.id, platform.grant_id, by="test", reason="left")
-    with pytest.raises(GrantRevoked), house.fence.holding(district.id, platform.grant_id, 1):
+    house.grants.withdraw.begin(district.id, platform.grant_id, by="test", reason="left")
+    with pytest.raises(GrantRevoked), house.grants.fence.holding(district.id, platform.grant_id, 1):
         pytest.fail("a page went out")
-    with pytest.raises(GrantRevoked), house.fence.holding(district.id, platform.grant_id, 2):
+    with pytest.raises(GrantRevoked), house.grants.fence.holding(district.id, platform.grant_id, 2):
         pytest.fail("a page went out")
     with pytest.raises(GrantRevoked), house.database.tenant(district.id) as connection:
         service_of(connection, district, platform.grant_id)
@@ -94,13 +94,13 @@ def test_the_acknowledgement_waits_for_what_is_in_flight_and_says_so(
 ) -> None:
     told: list[int] = []
     with in_flight(house, district, platform.grant_id) as end:
-        house.withdraw.begin(district.id, platform.grant_id, by="test", reason="left")
+        house.grants.withdraw.begin(district.id, platform.grant_id, by="test", reason="left")
         assert shown(house, district, platform.grant_id).in_flight == 1
-        assert not house.withdraw.finish(district.id, platform.grant_id, patience_s=0, on_wait=told.append)
+        assert not house.grants.withdraw.finish(district.id, platform.grant_id, patience_s=0, on_wait=told.append)
         assert told == [1]
         assert shown(house, district, platform.grant_id).receipts[0].acknowledged_at is None
         end()
-    assert house.withdraw.finish(district.id, platform.grant_id, patience_s=5)
+    assert house.grants.withdraw.finish(district.id, platform.grant_id, patience_s=5)
     view = shown(house, district, platform.grant_id)
     assert (view.state, view.in_flight) == ("revoked", 0)
     assert view.receipts[0].acknowledged_at is not None
@@ -118,7 +118,7 @@ def test_what_was_read_while_it_was_withdrawn_is_thrown_away(
     answer = peer.members
 
     def members(course: str, page: int, authorization: str | None) -> tuple[int, dict[str, Any], str]:
-        house.withdraw.begin(district.id, platform.grant_id, by="test", reason="left")
+        house.grants.withdraw.begin(district.id, platform.grant_id, by="test", reason="left")
         return answer(course, page, authorization)
 
     monkeypatch.setattr(peer, "members", members)
@@ -197,7 +197,7 @@ def test_revoking_again_changes_nothing_more(house: House, district: District, p
 def test_a_revoker_that_died_is_resumed_by_a_job(
     house: House, district: District, platform: Registered, section: SectionId
 ) -> None:
-    house.withdraw.begin(district.id, platform.grant_id, by="test", reason="left")
+    house.grants.withdraw.begin(district.id, platform.grant_id, by="test", reason="left")
     house.handlers()["grants.finish"](str(district.id), str(platform.grant_id))
     assert shown(house, district, platform.grant_id).state == "revoked"
 
@@ -219,20 +219,20 @@ def test_suspending_freezes_and_resuming_goes_on(
 ) -> None:
     house.sync_roster()(district)
     kept = count(house, district, "membership", "ended_at IS NULL")
-    house.withdraw.suspend(district.id, platform.grant_id, by="test", reason="an audit")
-    with pytest.raises(GrantRevoked), house.fence.holding(district.id, platform.grant_id, 1):
+    house.grants.withdraw.suspend(district.id, platform.grant_id, by="test", reason="an audit")
+    with pytest.raises(GrantRevoked), house.grants.fence.holding(district.id, platform.grant_id, 1):
         pytest.fail("a page went out")
     assert count(house, district, "membership", "ended_at IS NULL") == kept
     assert count(house, district, "service_token") == 1
-    house.withdraw.resume(district.id, platform.grant_id, by="test")
-    with house.fence.holding(district.id, platform.grant_id, 1):
+    house.grants.withdraw.resume(district.id, platform.grant_id, by="test")
+    with house.grants.fence.holding(district.id, platform.grant_id, 1):
         assert shown(house, district, platform.grant_id).state == GrantState.ACTIVE
 
 
 def test_a_revoked_grant_is_not_resumed(house: House, district: District, platform: Registered) -> None:
     assert revoke(house, district, platform.grant_id)
     with pytest.raises(Conflict):
-        house.withdraw.resume(district.id, platform.grant_id, by="test")
+        house.grants.withdraw.resume(district.id, platform.grant_id, by="test")
 
 
 def test_withdrawing_the_roster_alone_leaves_the_way_in(
@@ -247,9 +247,9 @@ def test_withdrawing_the_roster_alone_leaves_the_way_in(
     before = asked(peer)
     with pytest.raises(Exception, match="no LMS in force"):
         house.sync_roster()(district)
-    with pytest.raises(GrantRevoked), house.fence.holding(district.id, platform.grant_id, 2, Use.ROSTER):
+    with pytest.raises(GrantRevoked), house.grants.fence.holding(district.id, platform.grant_id, 2, Use.ROSTER):
         pytest.fail("a page went out")
-    with house.fence.holding(district.id, platform.grant_id, 2):
+    with house.grants.fence.holding(district.id, platform.grant_id, 2):
         assert asked(peer) == before
 
 

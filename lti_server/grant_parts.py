@@ -1,0 +1,104 @@
+"""What watches over grants, joined once: the fence, withdrawal with every participant, and giving tokens back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts.withdrawal import SignIns
+from lti_server.db import Database
+from lti_server.ids import Clock, DistrictId, GrantId
+from lti_server.lti.tokens import Service
+from lti_server.lti.withdrawal import Platforms
+from lti_server.privacy import revocation, upstream
+from lti_server.privacy.contracts import Policies, in_force
+from lti_server.privacy.districts import District
+from lti_server.privacy.fence import Fence
+from lti_server.privacy.model import Policy
+from lti_server.privacy.revocation import Withdraw
+from lti_server.privacy.upstream import GiveBack
+from lti_server.progress.withdrawal import Grades
+from lti_server.providers.connector import Connector
+from lti_server.providers.spi import GrantRevoker
+from lti_server.providers.transport import HttpTransport
+from lti_server.roster.withdrawal import Rosters
+from lti_server.tasks import Handler, Queue
+
+DISPOSITION = "disposition_days"
+
+
+@dataclass(frozen=True)
+class GrantParts:
+    """Built by the house from what it has."""
+
+    database: Database
+    entered: Callable[[Connection], District]
+    policies: Policies
+    transport: HttpTransport
+    connector: Connector
+    tasks: Queue
+    clock: Clock
+
+    @cached_property
+    def fence(self) -> Fence:
+        return Fence(self.database)
+
+    def to_platform(self, service: Service) -> HttpTransport:
+        """The way to a platform's services: each call within the fence of its grant."""
+        return self.fence.around(self.transport, service.district_id, service.grant_id, service.epoch)
+
+    @cached_property
+    def withdraw(self) -> Withdraw:
+        """Every feature that keeps something by grants takes part: a new one is named here."""
+        return Withdraw(
+            database=self.database,
+            district=self.entered,
+            participants=(SignIns(), Platforms(), Rosters(), Grades()),
+            upstream=self.give_back,
+            dispose_by=self._dispose_by,
+            queue=self.tasks,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def give_back(self) -> GiveBack:
+        return GiveBack(
+            database=self.database,
+            district=self.entered,
+            revoker_of=self._revoker_of,
+            queue=self.tasks,
+            clock=self.clock,
+        )
+
+    def handlers(self) -> dict[str, Handler]:
+        """What the worker runs, by task name."""
+        return {revocation.TASK: self.withdraw.run_job, upstream.TASK: self.give_back.run_job}
+
+    def resume(self, connection: Connection, district_id: DistrictId) -> None:
+        """Go on with what a crash has left, in each district."""
+        self.withdraw.resume_all(connection, district_id)
+        self.give_back.wipe_overdue(connection, district_id)
+
+    def population(self, connection: Connection, provider: str) -> str:
+        """Which pupils the contract in force lets a provider tell of: `none` without one."""
+        policy = self._policy(connection)
+        if policy is None or not policy.allows_provider(provider):
+            return "none"
+        return "all" if policy.providers is None else policy.providers[provider].population
+
+    def _revoker_of(self, district: District, grant_id: GrantId, provider: str) -> GrantRevoker:
+        return self.connector.revoker(provider, {})
+
+    def _dispose_by(self, connection: Connection, district: District, ended: date) -> date | None:
+        """The day that the contract in force sets for what a grant leaves behind."""
+        policy = self._policy(connection)
+        limit = None if policy is None else policy.limits.get(DISPOSITION)
+        return None if limit is None else ended + timedelta(days=limit.value)
+
+    def _policy(self, connection: Connection) -> Policy | None:
+        contract_id = in_force(connection, self.entered(connection).zone, self.clock.now())
+        return None if contract_id is None else self.policies.of(connection, contract_id)
