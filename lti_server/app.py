@@ -21,6 +21,7 @@ from lti_server.lti import inspector_views, registration_views
 from lti_server.lti import views as lti_views
 from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
+from lti_server.privacy import views as audit_views
 from lti_server.progress import views as progress_views
 from lti_server.settings import Settings
 from lti_server.web import home, languages
@@ -66,6 +67,7 @@ def create_app(house: House) -> Flask:
     init_health(app, house.database, settings.metrics_token)
     app.register_blueprint(home.blueprint(house.catalogue))
     app.register_blueprint(account_views.blueprint(house.invitations, house.district_name, base_url=settings.base_url))
+    app.register_blueprint(audit_views.blueprint(house.document_keys.public_jwks))
     app.register_blueprint(_lti(house))
     app.register_blueprint(_platforms(house))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))

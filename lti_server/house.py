@@ -45,6 +45,7 @@ from lti_server.privacy import districts
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
+from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.retention import Retain
 from lti_server.progress import outbox
@@ -121,6 +122,10 @@ class House:
     @cached_property
     def tool_keys(self) -> ToolKeys:
         return ToolKeys(self.database, self.ring, self.clock)
+
+    @cached_property
+    def document_keys(self) -> DocumentKeys:
+        return DocumentKeys(self.database, self.ring, self.clock, issuer=self.settings.base_url)
 
     @cached_property
     def registrations(self) -> Registrations:

@@ -131,3 +131,20 @@ log_entry = sa.Table(
     sa.Column("leaf_hash", sa.LargeBinary, nullable=False),
     sa.Index("ix_log_entry_district_id_at", "district_id", "at"),
 )
+
+document_key = sa.Table(
+    "document_key",
+    metadata,
+    sa.Column("kid", sa.Text, primary_key=True),
+    sa.Column("public_jwk", pg.JSONB, nullable=False),
+    sa.Column("wrapped_private", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("retired_at", UTC),
+    sa.Index(
+        "document_key_signs",
+        "retired_at",
+        unique=True,
+        postgresql_where=sa.text("retired_at IS NULL"),
+        postgresql_nulls_not_distinct=True,
+    ),
+)

@@ -17,6 +17,7 @@ from tests.guards.repository import ROOT, sources
 WITHOUT_A_TENANT = {
     "alembic_version": "the revision of the schema",
     "directory": "finds the tenant; keyed hashes alone, and the application role reads it through functions",
+    "document_key": "keys that sign documents of every district, wrapped",
     "instance_key": "keys of the installation, wrapped",
     "lesson": "the catalogue is everybody's",
     "tool_key": "the tool's own signing keys",
