@@ -20,21 +20,20 @@ from lti_server.db import Database, Door, application_role, database_name, open_
 from lti_server.errors import NoContract, NotFound, ProviderFailed
 from lti_server.grant_parts import GrantParts
 from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
+from lti_server.lesson_parts import LessonsAtLaunch, Shelf
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.handoff import HandOff
-from lti_server.lessons.model import Lesson
 from lti_server.lti import deep_linking
 from lti_server.lti.claims import RESOURCE_LINK_REQUEST
-from lti_server.lti.deep_linking import Shown
 from lti_server.lti.deployments import Deployments
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.inspector import Inspector
 from lti_server.lti.keys import ToolKeys
-from lti_server.lti.launches import LessonPlace, OpenLaunch
+from lti_server.lti.launches import OpenLaunch
 from lti_server.lti.member_source import LtiMembers
 from lti_server.lti.messages import TakeMessage
-from lti_server.lti.picker import OnShelf, OpenPicker, Picker
+from lti_server.lti.picker import OpenPicker, Picker
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registration_invitations import RegistrationInvitations
 from lti_server.lti.registrations import Registrations
@@ -173,7 +172,7 @@ class House:
         open_launch = OpenLaunch(
             intake=self.intake,
             policies=self.policies,
-            lessons=_Lessons(self.catalogue),
+            lessons=LessonsAtLaunch(self.catalogue),
             after_teacher=self._after_teacher,
             base_url=self.settings.base_url,
         )
@@ -203,7 +202,7 @@ class House:
             database=self.database,
             ring=self.ring,
             policies=self.policies,
-            shelf=_Shelf(self.catalogue),
+            shelf=Shelf(self.catalogue),
             tool_keys=self.tool_keys,
             clock=self.clock,
             base_url=self.settings.base_url,
@@ -349,45 +348,6 @@ def _json_object(transport: HttpTransport, session: requests.Session, url: str) 
     if not isinstance(found, dict):
         raise ProviderFailed("The key set of the LMS is not a JSON object.")
     return found
-
-
-class _Lessons:
-    """The catalogue, as a launch asks it."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-
-    def place(self, lesson_id: str, activity_id: str) -> LessonPlace | None:
-        lesson = self._catalogue.find(lesson_id)
-        if lesson is None or (activity_id and lesson.activity(activity_id) is None):
-            return None
-        return LessonPlace(
-            lesson_id=lesson.id, activity_id=activity_id, url=lesson.url, hosts=lesson.hosts, no_pii=lesson.no_pii
-        )
-
-
-class _Shelf:
-    """The catalogue, as the picker shows it."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-
-    def shown(self, locale: str) -> list[OnShelf]:
-        return [_on_shelf(lesson, locale) for lesson in self._catalogue.lessons()]
-
-
-def _on_shelf(lesson: Lesson, locale: str) -> OnShelf:
-    picture = f"/static/lessons/pictures/{lesson.id}.png" if lesson.player is not None else None
-    title, text = lesson.title.within(locale), lesson.summary.within(locale)
-    activities = tuple(
-        Shown(
-            lesson_id=lesson.id, activity_id=one.id, title=f"{title}: {one.title.within(locale)}",
-            text=one.goal.within(locale) if one.goal else text, picture=picture,
-        )
-        for one in lesson.activities
-    )  # fmt: skip
-    whole = Shown(lesson_id=lesson.id, activity_id="", title=title, text=text, picture=picture)
-    return OnShelf(lesson=whole, activities=activities, hosts=lesson.hosts)
 
 
 def build_house(settings: Settings, database_url: str, clock: Clock | None = None) -> House:
