@@ -19,6 +19,7 @@ from lti_server.lessons.handoff import HandedOver
 from lti_server.lessons.views import LaunchContext
 from lti_server.lti import inspector_views, registration_views
 from lti_server.lti import views as lti_views
+from lti_server.lti.data_privacy_views import PrivacyParts
 from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
 from lti_server.privacy import views as audit_views
@@ -85,6 +86,8 @@ def _lti(house: House) -> Any:
             registrations=house.registrations,
             states=StateSigner(house.ring, house.clock),
             take_message=house.take_message(),
+            take_notices=house.take_notices(),
+            privacy=PrivacyParts(tokens=house.privacy_tokens, kept=house.kept_data()),
             picker=house.picker(),
             tool_keys=house.tool_keys,
             base_url=house.settings.base_url,

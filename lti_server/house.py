@@ -24,8 +24,9 @@ from lti_server.lesson_parts import LessonsAtLaunch, Shelf
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.handoff import HandOff
-from lti_server.lti import deep_linking
+from lti_server.lti import data_privacy, deep_linking, notice_handlers, notices
 from lti_server.lti.claims import RESOURCE_LINK_REQUEST
+from lti_server.lti.data_privacy import KeptData, OpenDataPrivacy, ReaderTokens
 from lti_server.lti.deployments import Deployments
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.inspector import Inspector
@@ -33,6 +34,8 @@ from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import OpenLaunch
 from lti_server.lti.member_source import LtiMembers
 from lti_server.lti.messages import TakeMessage
+from lti_server.lti.notice_handlers import NoticeHandlers
+from lti_server.lti.notices import HandleNotice, TakeNotices
 from lti_server.lti.picker import OpenPicker, Picker
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registration_invitations import RegistrationInvitations
@@ -68,7 +71,7 @@ SYNC_SECTION = "roster.sync_section"
 REGISTRATION_LIMITS = OutboundLimits(total_s=12.0, body_bytes=512 * 1024)
 SPENT = (
     "spent_nonce", "lesson_token", "session", "service_token", "invitation", "platform_invitation",
-    "deep_link_request", "provider_signal",
+    "deep_link_request", "provider_signal", "notice",
 )  # fmt: skip
 
 
@@ -174,6 +177,7 @@ class House:
             policies=self.policies,
             lessons=LessonsAtLaunch(self.catalogue),
             after_teacher=self._after_teacher,
+            notices_offered=self.notice_handlers.after_launch,
             base_url=self.settings.base_url,
         )
         return TakeMessage(
@@ -183,10 +187,35 @@ class House:
             platform_keys=PlatformKeys(self.database, self._key_source, self.clock),
             handlers={
                 RESOURCE_LINK_REQUEST: open_launch,
+                **dict.fromkeys(data_privacy.REQUESTS, OpenDataPrivacy(self.privacy_tokens, self.settings.base_url)),
                 deep_linking.REQUEST: OpenPicker(self.policies, self._safe_address, self.settings.base_url),
             },
             clock=self.clock,
         )
+
+    @cached_property
+    def privacy_tokens(self) -> ReaderTokens:
+        return ReaderTokens(self.ring, self.clock)
+
+    def kept_data(self) -> KeptData:
+        """What a district's contract lets be kept, for the page of a data privacy launch."""
+        return KeptData(self.database, self.entered, self.clock)
+
+    @cached_property
+    def notice_handlers(self) -> NoticeHandlers:
+        return NoticeHandlers(
+            database=self.database, doors=self.doors, transport=lambda: self.transport,
+            tokens=lambda: self.service_tokens, tool_keys=self.tool_keys, queue=self.queue, district=self.entered,
+            handler=f"{self.settings.base_url}/lti/notices", clock=self.clock,
+        )  # fmt: skip
+
+    def take_notices(self) -> TakeNotices:
+        """The way in for notices."""
+        keys = PlatformKeys(self.database, self._key_source, self.clock, timeout_s=notices.FETCH_TIMEOUT_S)
+        return TakeNotices(
+            database=self.database, ring=self.ring, doors=self.doors, platform_keys=keys, queue=self.queue,
+            clock=self.clock,
+        )  # fmt: skip
 
     @cached_property
     def deployments(self) -> Deployments:
@@ -300,6 +329,8 @@ class House:
             SYNC_SECTION: self._sync_section,
             mail.TASK: self.send_mail().__call__,
             **self.grants.handlers(),
+            notice_handlers.TASK: self.notice_handlers.__call__,
+            notices.TASK: HandleNotice(self.database, self.clock).__call__,
         }
 
     def _gradebook_allowed(self, connection: Connection, provider: str) -> bool:
@@ -322,6 +353,7 @@ class House:
         self.mail.resume(connection, district_id)
         if district_id is not None:
             self.grants.resume(connection, district_id)
+        self.notice_handlers.resume(connection, district_id)
 
     def _key_source(self, url: str, timeout_s: float) -> Mapping[str, Any]:
         limits = OutboundLimits(total_s=timeout_s)

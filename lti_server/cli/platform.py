@@ -113,6 +113,7 @@ def list_(slug: str | None) -> dict[str, Any]:
 def remove(registration_id: str) -> dict[str, Any]:
     """Take an LMS away: its grant is revoked and its sessions end."""
     house = open_house()
+    house.notice_handlers.withdraw(_id(registration_id))
     found = house.registrations.remove(_id(registration_id), by=operator())
     finished = house.grants.withdraw.finish(found.district_id, found.grant_id)
     note(house, _owner(house, found), "platform remove", registration=str(found.id))
@@ -147,6 +148,9 @@ def inspect(registration_id: str, last: int) -> dict[str, Any]:
         "profile": found.profile.name,
         "launches": [{**asdict(one), "at": one.at.isoformat()} for one in found.launches],
         "deliveries": [{**asdict(one), "at": one.at.isoformat()} for one in found.deliveries],
+        "notices": [
+            {**asdict(one), "last_at": one.last_at.isoformat() if one.last_at else None} for one in found.notices
+        ],
     }
 
 

@@ -12,6 +12,7 @@ from pylti1p3.message_validators.resource_message import ResourceMessageValidato
 
 from lti_server.errors import LaunchRejected
 from lti_server.lti.history import LONGEST_ID, ORIGIN_CONTEXTS, History, history_of
+from lti_server.lti.notice_claims import NoticeService, read_service
 from lti_server.lti.platform_profiles import family_code
 from lti_server.lti.signature import UnverifiedClaims, VerifiedClaims
 
@@ -65,6 +66,7 @@ class Launch:
     context: Context | None
     custom: Mapping[str, str]
     history: History
+    notice_service: NoticeService | None
     locale: str | None
     grade_service: GradeService | None
     memberships_url: str | None
@@ -79,12 +81,22 @@ def check_token(claims: UnverifiedClaims, *, issuer: str, client_id: str, nonce:
         LaunchRejected: `issuer`, `audience`, `authorized-party`, `times-missing`, `expired`, `too-old`,
             `not-yet-valid`, `nonce`.
     """
+    checked = check_sender(claims, issuer=issuer, client_id=client_id, now=now)
+    if claims.get("nonce") != nonce:
+        raise LaunchRejected("nonce", "This launch belongs to another sign-in. Open the lesson again from your course.")
+    return checked
+
+
+def check_sender(claims: UnverifiedClaims, *, issuer: str, client_id: str, now: datetime) -> VerifiedClaims:
+    """Who sent a token, for whom, and when: all of `check_token` but the nonce, which no notice has.
+
+    Raises:
+        LaunchRejected: as `check_token`, without `nonce`.
+    """
     if claims.get("iss") != issuer:
         raise LaunchRejected("issuer", "The launch names another LMS than the one that it began with.")
     _check_audience(claims, client_id)
     _check_times(claims, now.timestamp())
-    if claims.get("nonce") != nonce:
-        raise LaunchRejected("nonce", "This launch belongs to another sign-in. Open the lesson again from your course.")
     return VerifiedClaims(dict(claims))
 
 
@@ -144,6 +156,7 @@ def check_message(claims: VerifiedClaims, *, client_id: str, tool_origin: str) -
         context=_context(claims),
         custom=_custom(claims),
         history=_history(claims),
+        notice_service=read_service(claims.get(NOTICE_SERVICE)),
         locale=_locale(claims),
         grade_service=_grade_service(claims),
         memberships_url=_memberships_url(claims),

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from lti_server.ids import DeploymentRowId, ResourceLinkRowId
+from lti_server.ids import DeploymentRowId, DistrictId, ResourceLinkRowId
 from lti_server.lti.claims import Launch
 from lti_server.lti.lesson_link import Wanted
-from lti_server.lti.store import Standing
 
 # A copy of a copy of a copy: as far back as a course is followed.
 MOST_GENERATIONS = 20
@@ -61,6 +60,15 @@ WHERE l.deployment_row_id = :deployment AND l.title = :title ORDER BY said.place
 )
 
 
+class Placed(Protocol):
+    """Whatever stands at a deployment: a launch's standing, or a notice."""
+
+    @property
+    def district_id(self) -> DistrictId: ...
+    @property
+    def deployment_row_id(self) -> DeploymentRowId: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """The link that a link was copied from, and what that one opens."""
@@ -69,7 +77,7 @@ class Origin:
     wanted: Wanted
 
 
-def record(connection: Connection, standing: Standing, context_id: str, origins: Sequence[str], now: datetime) -> None:
+def record(connection: Connection, standing: Placed, context_id: str, origins: Sequence[str], now: datetime) -> None:
     """Keep that a course was copied from others, the last one first. To say it again changes nothing."""
     others = [origin for origin in origins if origin != context_id]
     if not others:
@@ -89,7 +97,7 @@ def origins(connection: Connection, deployment_row_id: DeploymentRowId, context_
     return tuple(connection.execute(_ORIGINS, values).scalars())
 
 
-def origin_link(connection: Connection, standing: Standing, launch: Launch) -> Origin | None:
+def origin_link(connection: Connection, standing: Placed, launch: Launch) -> Origin | None:
     """The link that a launch's link was copied from, or None where that cannot be told.
 
     The link's own history says it (`$ResourceLink.id.history`). Else it is the one of the same title in the nearest

@@ -42,6 +42,18 @@ ORDER BY coalesce(g.settled_at, g.queued_at) DESC LIMIT :most
 """
 )
 
+_NOTICES = sa.text(
+    """
+SELECT d.deployment_id, coalesce(h.state, 'registered') AS state, h.reason, max(n.received_at) AS last_at,
+  count(n.id) AS taken
+FROM deployment d
+LEFT JOIN notice_handler h ON h.deployment_row_id = d.id
+LEFT JOIN notice n ON n.deployment_row_id = d.id
+WHERE d.registration_id = :registration AND (h.deployment_row_id IS NOT NULL OR n.id IS NOT NULL)
+GROUP BY d.id, h.deployment_row_id ORDER BY d.created_at, d.deployment_id
+"""
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenLaunch:
@@ -68,6 +80,17 @@ class SeenDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenNotices:
+    """How one deployment's notices stand. `state`: wanted, registered or failed, with a `sentence` for the last."""
+
+    deployment_id: str
+    state: str
+    sentence: str
+    last_at: datetime | None
+    taken: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
     """What a platform's last days were like, newest first."""
 
@@ -77,6 +100,7 @@ class Inspection:
     profile: PlatformProfile
     launches: tuple[SeenLaunch, ...]
     deliveries: tuple[SeenDelivery, ...]
+    notices: tuple[SeenNotices, ...]
 
 
 class Inspector:
@@ -110,6 +134,7 @@ class Inspector:
                 profile=profile_of(*row),
                 launches=tuple(_launches(connection, keys, registration_id, most)),
                 deliveries=tuple(_deliveries(connection, registration_id, most)),
+                notices=tuple(_notices(connection, registration_id)),
             )
 
 
@@ -138,4 +163,12 @@ def _deliveries(connection: Connection, registration_id: RegistrationId, most: i
         yield SeenDelivery(
             at=row.settled_at or row.queued_at, state=row.state, attempts=row.attempts, lesson_id=row.lesson_id,
             activity_id=row.activity_id, sentence=row.reason or "",
+        )  # fmt: skip
+
+
+def _notices(connection: Connection, registration_id: RegistrationId) -> Iterable[SeenNotices]:
+    for row in connection.execute(_NOTICES, {"registration": registration_id}):
+        yield SeenNotices(
+            deployment_id=row.deployment_id, state=row.state, sentence=row.reason or "", last_at=row.last_at,
+            taken=row.taken,
         )  # fmt: skip

@@ -72,11 +72,18 @@ def _shown(found: Inspection) -> dict[str, object]:
         "parked": _("waits for somebody"),
         "regraded": _("a teacher changed it"),
     }
+    waits = {
+        "wanted": _("asked for"),
+        "registered": _("arriving"),
+        "failed": _("not to be had"),
+    }
     return {
         "issuer": found.issuer,
         "vendor": found.profile.title,
         "launches": [{"row": one, "act": acts.get(one.act, one.act), "why": _(one.sentence) if one.sentence else ""}
                      for one in found.launches],
+        "notices": [{"row": one, "state": waits.get(one.state, one.state),
+                     "why": _(one.sentence) if one.sentence else ""} for one in found.notices],
         "deliveries": [{"row": one, "state": states.get(one.state, one.state),
                         "why": _(one.sentence) if one.sentence else ""} for one in found.deliveries],
     }  # fmt: skip

@@ -20,9 +20,10 @@ from lti_server.lti.claims import Launch, check_message, without_person
 from lti_server.lti.course_copies import Origin
 from lti_server.lti.lesson_link import Wanted, completed, wanted, wanted_item
 from lti_server.lti.messages import PURPOSE, Message
+from lti_server.lti.notice_claims import NoticeService
 from lti_server.lti.roles import Role, is_test_user, role_of
 from lti_server.lti.state import AGAIN
-from lti_server.lti.store import Arrival, Link, Standing
+from lti_server.lti.store import Arrival, Link, NoticesAsked, Standing
 from lti_server.privacy import log
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.crypto import new_token, token_hash
@@ -57,6 +58,14 @@ class AfterLaunch(Protocol):
         ...
 
 
+class NoticesOffered(Protocol):
+    def __call__(
+        self, connection: Connection, standing: Standing, service: NoticeService | None, asked: NoticesAsked | None
+    ) -> None:
+        """Ask for the notices that a launch offers, on the same transaction, where that was not done yet."""
+        ...
+
+
 class OpenLaunch:
     """What a resource link launch asks for: its lesson, for this person, in this course."""
 
@@ -67,12 +76,14 @@ class OpenLaunch:
         policies: Policies,
         lessons: Lessons,
         after_teacher: AfterLaunch,
+        notices_offered: NoticesOffered,
         base_url: str,
     ) -> None:
         self._intake = intake
         self._policies = policies
         self._lessons = lessons
         self._after_teacher = after_teacher
+        self._notices_offered = notices_offered
         self._base_url = base_url
         base = urlsplit(base_url)
         self._tool_origin = f"{base.scheme}://{base.netloc}"
@@ -149,6 +160,7 @@ class OpenLaunch:
             store.note_family(connection, standing, launch)
         if role is Role.TEACHER and section_id is not None:
             self._after_teacher(connection, standing.district_id, section_id)
+        self._notices_offered(connection, standing, launch.notice_service, arrival.notices_asked)
         ticket = new_token()
         session = {
             "id": SessionId(new_id()), "district": standing.district_id, "person": known.person_id,

@@ -163,38 +163,66 @@ class TakeMessage:
 
     def _standing(self, connection: Connection, token: Token, state: LoginState, now: datetime) -> Standing:
         """The deployment selects district and key; the state binds issuer and client (design 2)."""
-        named = token.claims.get(LTI + "deployment_id")
-        if not isinstance(named, str) or not named:
-            raise LaunchRejected("claims-missing", "The launch lacks what every launch must say: deployment_id.")
+        named = deployment_of(token)
         if state.deployment_id is not None and state.deployment_id != named:
             raise LaunchRejected("other-deployment", "The launch names another installation than it began with.")
-        key = self._doors.of(Door.DEPLOYMENT, state.issuer, state.client_id, named)
-        standing = store.standing(connection, self._ring, key, now)
-        if standing is None:
-            raise LaunchRejected(
-                "unknown-deployment",
-                "This installation of the tool in the LMS is not known here. Ask your administrator to add its "
-                "deployment id.",
-            )
-        if standing.grant_state == "pending":
-            raise LaunchRejected(
-                "not-approved",
-                "This LMS has registered itself here, and nobody has approved it yet. Ask your administrator to do so.",
-            )
-        if standing.grant_state != "active":
-            raise LaunchRejected("grant-not-active", "Your district has switched this connection off.")
-        return standing
+        door = self._doors.of(Door.DEPLOYMENT, state.issuer, state.client_id, named)
+        return standing_in_force(connection, self._ring, door, now)
 
     def _verified(self, token: Token, state: LoginState, standing: Standing, now: datetime) -> VerifiedClaims:
-        keys = standing.key_set.keys
-        if token.kid not in keys:
-            raise LaunchRejected(
-                "kid-unknown", "The LMS signed this launch with a key that it does not publish. Try again in a minute."
-            )
-        signature.verify(token, keys)
+        check_signature(token, standing)
         return check_token(
             token.claims, issuer=standing.issuer, client_id=standing.client_id, nonce=state.nonce, now=now
         )
+
+
+def deployment_of(token: Token) -> str:
+    """The deployment that a token names, before anything of it is believed.
+
+    Raises:
+        LaunchRejected: `claims-missing`.
+    """
+    named = token.claims.get(LTI + "deployment_id")
+    if not isinstance(named, str) or not named:
+        raise LaunchRejected("claims-missing", "The launch lacks what every launch must say: deployment_id.")
+    return named
+
+
+def standing_in_force(connection: Connection, ring: KeyRing, door: bytes, now: datetime) -> Standing:
+    """Enter the tenant of a deployment by its door, and read what it stands on.
+
+    Raises:
+        LaunchRejected: `unknown-deployment`, `not-approved`, `grant-not-active`.
+    """
+    standing = store.standing(connection, ring, door, now)
+    if standing is None:
+        raise LaunchRejected(
+            "unknown-deployment",
+            "This installation of the tool in the LMS is not known here. Ask your administrator to add its "
+            "deployment id.",
+        )
+    if standing.grant_state == "pending":
+        raise LaunchRejected(
+            "not-approved",
+            "This LMS has registered itself here, and nobody has approved it yet. Ask your administrator to do so.",
+        )
+    if standing.grant_state != "active":
+        raise LaunchRejected("grant-not-active", "Your district has switched this connection off.")
+    return standing
+
+
+def check_signature(token: Token, standing: Standing) -> None:
+    """Check a token with the keys that its platform publishes.
+
+    Raises:
+        LaunchRejected: `kid-unknown`, `signature`.
+    """
+    keys = standing.key_set.keys
+    if token.kid not in keys:
+        raise LaunchRejected(
+            "kid-unknown", "The LMS signed this launch with a key that it does not publish. Try again in a minute."
+        )
+    signature.verify(token, keys)
 
 
 def _refusal(keys: DistrictKeys, registration_id: UUID, error: LaunchRejected, now: datetime) -> dict[str, object]:

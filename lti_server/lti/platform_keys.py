@@ -83,9 +83,12 @@ def back_off(failures: int) -> timedelta:
 class PlatformKeys:
     """Fetches a set when a launch cannot go on without; one fetch in flight a registration."""
 
-    def __init__(self, database: Database, source: KeySource, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, source: KeySource, clock: Clock, *, timeout_s: float = FETCH_TIMEOUT_S
+    ) -> None:
         self._database = database
         self._source = source
+        self._timeout_s = timeout_s
         self._clock = clock
 
     def refresh(self, district_id: DistrictId, seen: KeySet, jwks_url: str, kid: str) -> None:
@@ -120,7 +123,7 @@ class PlatformKeys:
                 raise _unreachable()
             return
         try:
-            jwks = self._source(jwks_url, FETCH_TIMEOUT_S)
+            jwks = self._source(jwks_url, self._timeout_s)
         except ProviderFailed as error:
             raise _FetchFailed from error
         connection.execute(

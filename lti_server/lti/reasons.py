@@ -41,6 +41,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "erased": N_("The account was erased and is not made again; the district decides."),
         "used-before": N_("The launch was sent a second time; a launch opens once, so nothing needs to be done."),
         "not-a-teacher": N_("Somebody who does not teach there opened the list of lessons; check their role."),
+        "about-another": N_("Somebody asked what is kept of another person; only an administrator of the LMS may."),
         "return-url": N_("The LMS wanted the choice sent to an unsafe address; its address must begin with https."),
         "other-deployment": N_("The login and the launch named different deployments; look for an update of the LMS."),
         "unknown-deployment": N_("A deployment that is not known here tried to launch; add its deployment id."),

@@ -98,6 +98,11 @@ def _choosing(role: str) -> bool:
     return principal.partition("#")[0].partition("/")[0] in _MAY_CHOOSE - {"Instructor", "TeachingAssistant"}
 
 
+def is_administrator(roles: Iterable[str]) -> bool:
+    """Whether somebody administers the institution; an administrator of a course alone does not."""
+    return INSTITUTION + "Administrator" in roles
+
+
 def is_test_user(roles: Iterable[str]) -> bool:
     """Whether the platform marks this as a test user (a teacher's "student view")."""
     return TEST_USER in roles

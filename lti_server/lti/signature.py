@@ -95,12 +95,21 @@ def _object(part: str) -> dict[str, Any]:
     """One JSON object in base64url, with no key twice and no number that JSON does not have."""
     try:
         raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
-        found = json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        found = strict_json(raw)
     except (ValueError, binascii.Error, RecursionError) as error:
         raise _not_a_jwt() from error
     if not isinstance(found, dict):
         raise _not_a_jwt()
     return found
+
+
+def strict_json(raw: bytes) -> object:
+    """JSON in UTF-8 with no key twice and no number that JSON does not have.
+
+    Raises:
+        ValueError, RecursionError: it is none.
+    """
+    return json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ SELECT (SELECT count(*) FROM spent) AS fresh,
     WHERE f.person_id = p.id AND f.grant_id = :grant) AS fingerprints,
   s.id AS section_id, s.name AS section_name, s.memberships_url,
   m.id AS membership_id, m.role AS membership_role,
+  h.service_url, h.notice_types, h.handler,
   l.id AS link_id, l.lesson_id, l.activity_id, l.section_id AS link_section_id, l.title AS link_title,
   l.lineitems_url, l.lineitem_url, l.ags_scopes, l.deep_link_item_id
 FROM (SELECT 1) AS one
@@ -56,6 +57,7 @@ LEFT JOIN identity i ON i.district_id = :district AND i.issuer = :issuer AND i.c
 LEFT JOIN person p ON p.id = i.person_id
 LEFT JOIN section s ON s.grant_id = :grant AND s.source_scope = :scope AND s.source_id = :context
 LEFT JOIN membership m ON m.section_id = s.id AND m.person_id = p.id AND m.ended_at IS NULL
+LEFT JOIN notice_handler h ON h.deployment_row_id = :deployment
 LEFT JOIN resource_link l ON l.deployment_row_id = :deployment AND l.resource_link_id = :link
 """
 )
@@ -107,6 +109,15 @@ class Link:
         return Wanted(lesson_id=said["lesson_id"], activity_id=said["activity_id"], item_id=said["deep_link_item_id"])
 
 
+@dataclass(frozen=True, slots=True)
+class NoticesAsked:
+    """Which notices a deployment's platform was asked for last, where, and to which address."""
+
+    service_url: str
+    notice_types: tuple[str, ...]
+    handler: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """Who and what is known already. `fresh`: this launch spent the nonce."""
@@ -118,6 +129,7 @@ class Arrival:
     memberships_url: str | None
     membership_id: MembershipId | None
     membership_role: str | None
+    notices_asked: NoticesAsked | None
     link: Link | None
 
 
@@ -195,7 +207,8 @@ def arrive(
         memberships_url=memberships_url,
         membership_id=membership_id,
         membership_role=membership_role,
-        link=_link(row[11:]),
+        notices_asked=None if row[11] is None else NoticesAsked(row[11], tuple(row[12]), row[13]),
+        link=_link(row[14:]),
     )
 
 

@@ -171,3 +171,35 @@ course_copy = sa.Table(
     sa.Column("recorded_at", UTC, nullable=False),
     sa.PrimaryKeyConstraint("deployment_row_id", "context_id", "origin_context_id"),
 )
+
+notice = sa.Table(
+    "notice",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("registration_id", sa.ForeignKey("registration.id"), nullable=False),
+    sa.Column("deployment_row_id", sa.ForeignKey("deployment.id"), nullable=False),
+    sa.Column("notice_id", sa.Text, nullable=False),
+    sa.Column("notice_type", sa.Text, nullable=False),
+    sa.Column("said", pg.JSONB, nullable=False),
+    sa.Column("received_at", UTC, nullable=False),
+    sa.Column("handled_at", UTC),
+    sa.Column("expires_at", UTC, nullable=False),
+    sa.UniqueConstraint("registration_id", "notice_id", name="uq_notice_registration_id_notice_id"),
+    sa.Index("ix_notice_deployment_row_id_received_at", "deployment_row_id", "received_at"),
+    sa.Index("ix_notice_expires_at", "expires_at"),
+)
+
+notice_handler = sa.Table(
+    "notice_handler",
+    metadata,
+    sa.Column("deployment_row_id", sa.ForeignKey("deployment.id"), primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("service_url", sa.Text, nullable=False),
+    sa.Column("notice_types", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("handler", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("asked_as", sa.Text),
+    sa.Column("settled_at", UTC),
+)

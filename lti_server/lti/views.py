@@ -11,7 +11,10 @@ from flask_babel import gettext
 
 from lti_server.errors import LaunchRejected
 from lti_server.lti.addresses import with_parameters
+from lti_server.lti.data_privacy_views import PrivacyParts, add_data_privacy
 from lti_server.lti.keys import ToolKeys
+from lti_server.lti.notice_views import Take as TakeBatch
+from lti_server.lti.notice_views import add_notices
 from lti_server.lti.picker import Picker
 from lti_server.lti.picker_views import add_picker
 from lti_server.lti.registrations import Registrations
@@ -36,6 +39,8 @@ class LtiParts:
     states: StateSigner
     picker: Picker
     take_message: Take
+    take_notices: TakeBatch
+    privacy: PrivacyParts
     tool_keys: ToolKeys
     base_url: str
 
@@ -65,6 +70,8 @@ def blueprint(parts: LtiParts) -> Blueprint:
         return response
 
     add_picker(pages, parts.picker)
+    add_data_privacy(pages, parts.privacy)
+    add_notices(pages, parts.take_notices, parts.base_url)
     return pages
 
 

@@ -41,7 +41,7 @@ MUTANTS = (
     Mutant("token: a key twice", LTI + "signature.py", "if len(found) != len(pairs):", "if False:"),
     Mutant("token: NaN", LTI + "signature.py", "parse_constant=_no_constant", "parse_constant=float"),
     Mutant("token: an object", LTI + "signature.py", "if not isinstance(found, dict):", "if False:"),
-    Mutant("signature", LTI + "messages.py", "        signature.verify(token, keys)\n", ""),
+    Mutant("signature", LTI + "messages.py", "    signature.verify(token, keys)\n", ""),
     Mutant("keys: unknown kid", LTI + "messages.py", "if token.kid not in keys:", "if False:"),
     Mutant("keys: strength", LTI + "signature.py", "if _bits(jwk[\"n\"]) >= LOWEST_KEY_BITS:", "if True:"),
     Mutant("keys: use", LTI + "signature.py", ' or jwk.get("use", "sig") != "sig"', ""),
