@@ -67,6 +67,7 @@ class Faults:
     lineitems: list[Answer] = field(default_factory=list)
     score: list[Answer] = field(default_factory=list)
     results: list[Answer] = field(default_factory=list)
+    notices: list[Answer] = field(default_factory=list)
     members_pages: PageFaults = field(default_factory=PageFaults)
     cut_after_score: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -87,7 +88,8 @@ class Faults:
     def clear(self) -> None:
         """All is well again."""
         with self._lock:
-            for waiting in (self.token, self.jwks, self.memberships, self.lineitems, self.score, self.results):
+            services = (self.token, self.jwks, self.memberships, self.lineitems, self.score, self.results, self.notices)
+            for waiting in services:
                 waiting.clear()
             self.cut_after_score = 0
         self.members_pages.clear()

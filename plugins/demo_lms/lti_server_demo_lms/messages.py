@@ -13,13 +13,14 @@ from lti_server_demo_lms.identity import legacy_user_id
 from lti_server_demo_lms.keys import PlatformKey
 from lti_server_demo_lms.parts import Parts
 from lti_server_demo_lms.profiles import Profile
-from lti_server_demo_lms.tokens import AGS
+from lti_server_demo_lms.tokens import AGS, NOTICES
 from lti_server_demo_lms.variables import Place, custom
 from lti_server_demo_lms.world import Course, District, Enrolment, Person, ResourceLink
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 AGS_CLAIM = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 NRPS_CLAIM = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+NOTICES_SENT = ("LtiHelloWorldNotice", "LtiContextCopyNotice")
 LIFE_S = 300
 
 
@@ -71,6 +72,7 @@ def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
             "return_url": f"{address}/courses/{course.id}",
         },
         **({"nbf": now_s} if profile.nbf else {}),
+        **_notices(parts, launch),
         **_services(parts, launch),
     }
 
@@ -90,6 +92,21 @@ def _named(profile: Profile, person: Person) -> dict[str, Any]:
         "email": "" if profile.empty_email else person.email,
         **legacy,
     }
+
+
+def _notices(parts: Parts, launch: Launch) -> dict[str, Any]:
+    """The notification service (PNS 1.0), and what the course was copied from where launches say it."""
+    profile, found = parts.config.profile, dict[str, Any]()
+    if profile.notices:
+        found[LTI + "platformnotificationservice"] = {
+            "platform_notification_service_url": parts.notices_url(launch.district),
+            "scope": [NOTICES],
+            "notice_types_supported": list(NOTICES_SENT),
+            "service_versions": ["1.0"],
+        }
+    if launch.course.history and profile.tells_of_copies == "launch":
+        found[LTI + "origin_contexts"] = list(launch.course.history)
+    return found
 
 
 def _services(parts: Parts, launch: Launch) -> dict[str, Any]:

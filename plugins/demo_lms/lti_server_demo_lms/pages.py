@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
+from lti_server_demo_lms.copying import copy_course
 from lti_server_demo_lms.parts import Parts
 from lti_server_demo_lms.world import Course, District, Enrolment, Person, Role
 
@@ -46,6 +47,16 @@ def blueprint(parts: Parts) -> Blueprint:
             "gradebook.html", district=district, course=here, person=seat.person, columns=columns, rows=rows,
             teaches=seat.role.teaches,
         )  # fmt: skip
+
+    @pages.post("/<slug>/courses/<course_id>/copy")
+    def copy(slug: str, course_id: str) -> Response:
+        """A teacher copies their course, as at the end of a school year."""
+        district, here = parts.place(slug, course_id)
+        seat = _seat(district, here)
+        if seat is None or not seat.role.teaches:
+            abort(403)
+        made = copy_course(parts, district, here)
+        return redirect(url_for("pages.course", slug=slug, course_id=made.id), 303)
 
     return pages
 

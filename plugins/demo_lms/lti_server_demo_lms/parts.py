@@ -112,6 +112,9 @@ class Parts:
     def memberships_url(self, district: District, course: Course) -> str:
         return f"{self.address(district)}/memberships/{course.id}"
 
+    def notices_url(self, district: District) -> str:
+        return f"{self.address(district)}/notice-handlers"
+
     def line_items_url(self, district: District, course: Course) -> str:
         return f"{self.address(district)}/lineitems/{course.id}{self._query}"
 

@@ -10,6 +10,7 @@ from typing import Literal
 GRADING = frozenset({"FullyGraded", "Pending", "PendingManual", "Failed", "NotReady"})
 LTI_VARIABLES = frozenset({"User.id", "Person.sourcedId", "Context.id", "CourseSection.sourcedId", "ResourceLink.id"})
 HISTORY = "ResourceLink.id.history"
+CONTEXT_HISTORY = "Context.id.history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Profile:
     # Names of an LTI 1.1 time, as `lti1p1.user_id` at launch and `lti11_legacy_user_id` of a member.
     legacy_user_id: bool = False
     # Variables that are expanded in custom parameters; any other stays as it was written.
-    variables: frozenset[str] = LTI_VARIABLES | {HISTORY}
+    variables: frozenset[str] = LTI_VARIABLES | {HISTORY, CONTEXT_HISTORY}
     # D2L's samples carry a variable that nobody expanded.
     unasked_custom: tuple[tuple[str, str], ...] = ()
     # D2L's samples carry an empty e-mail address.
@@ -100,6 +101,15 @@ class Profile:
     readonly_explicit: bool = False
     # Moodle answers 403 to a call without a User-Agent.
     needs_user_agent: bool = False
+
+    # Canvas and D2L tell of what happens by notices (PNS 1.0), which a tool asks for.
+    notices: bool = False
+    # How a tool learns what a course was copied from: `notice`; `launch`, by `origin_contexts` beside the context; or
+    # `none`, where only the variables of histories tell it (Moodle: not even those).
+    tells_of_copies: Literal["notice", "launch", "none"] = "none"
+    # What becomes of custom parameters and of the address of a copied link. The combinations are the demo's own.
+    copies_custom: Literal["kept", "dropped", "unexpanded"] = "kept"
+    copies_target: bool = True
 
     # Canvas gives at most 50 members a page, Schoology 100; None is the configuration's page size.
     members_page: int | None = None
@@ -163,7 +173,7 @@ class Profile:
     not_gradable: Refusal = Refusal(422, "This person has no grades here.")
 
 
-PLAIN = Profile(name="plain", line_item_query="type_id=2")
+PLAIN = Profile(name="plain", line_item_query="type_id=2", notices=True, tells_of_copies="launch")
 
 CANVAS = Profile(
     name="canvas",
@@ -175,8 +185,12 @@ CANVAS = Profile(
     login_deployment="deployment_id",
     login_extra=(("canvas_environment", "prod"),),
     legacy_user_id=True,
+    notices=True,
+    tells_of_copies="notice",
+    copies_custom="dropped",
+    copies_target=False,
     variables=LTI_VARIABLES
-    | {HISTORY, "Canvas.course.id", "Canvas.course.sectionIds", "com.instructure.User.sectionNames"},
+    | {HISTORY, CONTEXT_HISTORY, "Canvas.course.id", "Canvas.course.sectionIds", "com.instructure.User.sectionNames"},
     members_page=50,
     rlid_context=True,
     rlid_beats_role=True,
@@ -236,6 +250,10 @@ D2L = Profile(
     deployment_id="{uuid}",
     person_id="{uuid}_{number}",
     nbf=True,
+    notices=True,
+    tells_of_copies="notice",
+    copies_custom="unexpanded",
+    copies_target=False,
     unasked_custom=(("user_id", "$User.Id"),),
     empty_email=True,
     token_audience="https://api.brightspace.com/auth/token",  # noqa: S106  an address

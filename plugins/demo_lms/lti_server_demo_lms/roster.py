@@ -65,6 +65,16 @@ class Roster:
             if course.enrolment(enrolment.person.id) is None:
                 self._put(slug, replace(course, enrolments=(*course.enrolments, enrolment)), enrolment, "Active")
 
+    def add(self, slug: str, course: Course) -> None:
+        """One more course, after the others."""
+        with self._lock:
+            self._world = World(
+                districts=tuple(
+                    replace(one, courses=(*one.courses, course)) if one.slug == slug else one
+                    for one in self._world.districts
+                )
+            )
+
     def inactive(self, slug: str, course_id: str) -> list[Enrolment]:
         """Those who are suspended."""
         return [one.enrolment for one in self.changes(slug, course_id, 0) if one.status == "Inactive"]

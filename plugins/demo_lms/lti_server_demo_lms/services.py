@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from lti_server_demo_lms import gradebook, members
+from lti_server_demo_lms import gradebook, members, notices
 from lti_server_demo_lms.answers import fault, problem
 from lti_server_demo_lms.faults import Answer
 from lti_server_demo_lms.parts import Parts
-from lti_server_demo_lms.tokens import AGS, NRPS, Refused
+from lti_server_demo_lms.tokens import AGS, NOTICES, NRPS, Refused
 from lti_server_demo_lms.world import District
 
 READ = AGS + "lineitem.readonly"
@@ -23,6 +23,7 @@ def blueprint(parts: Parts) -> Blueprint:
     api = Blueprint("services", __name__, url_prefix="/<slug>")
     reads = (READ,) if parts.config.profile.readonly_explicit else (*WRITES, READ)
     _add_keys(api, parts)
+    _add_notices(api, parts)
     if parts.config.profile.needs_user_agent:
         api.before_request(_refuse_nameless)
 
@@ -56,6 +57,15 @@ def blueprint(parts: Parts) -> Blueprint:
         return _guarded(parts, place[0], parts.faults.results, scopes, lambda: gradebook.results(parts, *place, item))
 
     return api
+
+
+def _add_notices(api: Blueprint, parts: Parts) -> None:
+    @api.route("/notice-handlers", methods=["GET", "PUT"])
+    def notice_handlers(slug: str) -> Response:
+        district, faults = parts.district(slug), parts.faults.notices
+        if not parts.config.profile.notices:
+            abort(404)
+        return _guarded(parts, district, faults, (NOTICES,), lambda: notices.handlers(parts, district))
 
 
 def _add_keys(api: Blueprint, parts: Parts) -> None:

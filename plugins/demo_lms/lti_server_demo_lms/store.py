@@ -34,6 +34,10 @@ CREATE TABLE IF NOT EXISTS own_column (
 CREATE TABLE IF NOT EXISTS launched (
     district TEXT NOT NULL, person TEXT NOT NULL, PRIMARY KEY (district, person)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS notice_handler (
+    district TEXT NOT NULL, notice_type TEXT NOT NULL, handler TEXT NOT NULL, most INTEGER NOT NULL,
+    PRIMARY KEY (district, notice_type)
+) STRICT;
 """
 
 
@@ -139,6 +143,22 @@ class Store:
 
     def have_launched(self, district: str) -> frozenset[str]:
         return frozenset(str(one) for (one,) in self._rows("SELECT person FROM launched WHERE district = ?", district))
+
+    def put_handler(self, district: str, notice_type: str, handler: str, most: int) -> bool:
+        """Where notices of a type go from now on; an empty address ends them. Whether the address is another now."""
+        key = (district, notice_type)
+        with self._writing() as connection:
+            select = "SELECT handler FROM notice_handler WHERE district = ? AND notice_type = ?"
+            before = connection.execute(select, key).fetchone()
+            connection.execute("DELETE FROM notice_handler WHERE district = ? AND notice_type = ?", key)
+            if handler:
+                connection.execute("INSERT INTO notice_handler VALUES (?, ?, ?, ?)", (*key, handler, most))
+            return before is None or before[0] != handler
+
+    def handlers(self, district: str) -> dict[str, tuple[str, int]]:
+        """By type, where notices go and how many at once."""
+        select = "SELECT notice_type, handler, most FROM notice_handler WHERE district = ? ORDER BY notice_type"
+        return {str(kind): (str(handler), int(most)) for kind, handler, most in self._rows(select, district)}
 
     def take_score(
         self,

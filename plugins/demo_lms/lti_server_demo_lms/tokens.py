@@ -19,7 +19,8 @@ from lti_server_demo_lms.world import District
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
-SCOPES = frozenset({AGS + "lineitem", AGS + "lineitem.readonly", AGS + "result.readonly", AGS + "score", NRPS})
+NOTICES = "https://purl.imsglobal.org/spec/lti/scope/noticehandlers"
+SCOPES = frozenset({AGS + "lineitem", AGS + "lineitem.readonly", AGS + "result.readonly", AGS + "score", NRPS, NOTICES})
 TOKEN_LIFE_S = 3_600
 LEEWAY_S = 60
 LONGEST_ASSERTION_S = 3_600

@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from lti_server_demo_lms.profiles import HISTORY, Profile
+from lti_server_demo_lms.profiles import CONTEXT_HISTORY, HISTORY, Profile
 from lti_server_demo_lms.world import Course, Enrolment, ResourceLink
 
 
@@ -26,6 +27,7 @@ _VALUES: Mapping[str, Callable[[Place], str | int]] = {
     "Context.id": lambda place: place.course.id,
     "CourseSection.sourcedId": lambda place: place.course.id,
     "ResourceLink.id": lambda place: place.link.id if place.link else "",
+    CONTEXT_HISTORY: lambda place: ",".join(quote(one, safe="") for one in place.course.history),
     HISTORY: lambda place: ",".join(place.link.history) if place.link else "",
     # Canvas writes its own ids as numbers, here and there.
     "Canvas.course.id": lambda place: _number(place.course.id),

@@ -34,6 +34,7 @@ _FRENCH = {
     "You are here": "Vous êtes ici",
     "Not found": "Introuvable",
     "There is nothing here, or it is not yours to see.": "Il n’y a rien ici, ou ce n’est pas à vous de le voir.",
+    "Copy this course": "Copier ce cours",
     "people": "personnes",
     "in progress": "en cours",
     "The tool’s request cannot be answered": "La demande de l’outil ne peut pas être satisfaite",

@@ -90,10 +90,13 @@ class ResourceLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
+    """A course; `history` are those that it is a copy of, oldest last."""
+
     id: str
     title: str
     enrolments: tuple[Enrolment, ...]
     links: tuple[ResourceLink, ...]
+    history: tuple[str, ...] = ()
 
     def enrolment(self, person_id: str) -> Enrolment | None:
         return next((one for one in self.enrolments if one.person.id == person_id), None)
