@@ -14,6 +14,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from lti_server.lti.platform_storage import origin_of
+
 DEEP_LINKING_REQUEST = "LtiDeepLinkingRequest"
 AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
 LINE_ITEM, LINE_ITEM_READONLY = AGS + "lineitem", AGS + "lineitem.readonly"
@@ -70,8 +72,7 @@ class PlatformProfile:
 
     def storage_origin(self, auth_login_url: str) -> str:
         """The one origin that platform storage is spoken to at (LTI Client Side postMessages 0.1)."""
-        parts = urlsplit(auth_login_url)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        origin = origin_of(auth_login_url)
         return self.storage_origins.get(origin, origin)
 
 

@@ -6,7 +6,8 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -16,28 +17,55 @@ from lti_server.ids import Clock
 from lti_server.privacy.crypto import KeyRing
 
 LONGEST_LOGIN_S = 600
-LONGEST_STATE = 2_048
+# It goes through addresses, beside the hint that it may repeat; servers cut those at 8 KiB.
+LONGEST_STATE = 4_096
 COOKIE_PREFIX = "lti_login_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginState:
-    """What a login began with. `deployment_id` only where the platform named one; the cookie is spent with it."""
+    """What a login began with. `deployment_id` only where the platform named one; the cookie is spent with it.
+
+    `storage_target` is the frame of the platform's storage, None where it offered none. `restart` has the parameters
+    that begin the same login again; it is empty where there is no need, or no room.
+    """
 
     issuer: str
     client_id: str
     deployment_id: str | None
     nonce: str
     cookie_name: str
+    storage_target: str | None = None
+    restart: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedState:
-    """The text for the platform, and the cookie that binds it to this browser."""
+    """The text for the platform, and what binds it to this browser: a cookie, and a value for platform storage.
+
+    They are two secrets, so that what the platform keeps for its reader is not what the browser keeps for itself.
+    `stored_value` is empty where the platform offered no storage. `restart` is what the state had room for.
+    """
 
     text: str
+    nonce: str
     cookie_name: str
-    cookie_value: str
+    cookie_value: str = field(repr=False)
+    stored_value: str = field(repr=False)
+    restart: Mapping[str, str] = field(repr=False)
+
+
+class NotBound(Exception):
+    """A state that is in order, and that this browser did not show to be its own. `refusal` is the answer to that."""
+
+    def __init__(self, login: LoginState) -> None:
+        super().__init__()
+        self.login = login
+        self.refusal = LaunchRejected(
+            "other-browser",
+            "This launch began in another browser, or the browser does not keep cookies inside the LMS. "
+            "Open the lesson again from your course, in a new window if it stays so.",
+        )
 
 
 class StateSigner:
@@ -51,29 +79,44 @@ class StateSigner:
         )
         self._clock = clock
 
-    def issue(self, issuer: str, client_id: str, deployment_id: str | None) -> tuple[IssuedState, str]:
-        """A new state and its nonce. The cookie's value is in the state as a digest alone."""
+    def issue(
+        self,
+        issuer: str,
+        client_id: str,
+        deployment_id: str | None,
+        *,
+        storage_target: str | None = None,
+        restart: Mapping[str, str] | None = None,
+    ) -> IssuedState:
+        """A new state. What binds the browser is in it as digests alone; `restart` is left out where it is too long."""
         name, browser, nonce = secrets.token_hex(8), secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        issued_at = int(self._clock.now().timestamp())
-        text = self._serializer.dumps(
-            {
-                "i": issuer,
-                "c": client_id,
-                "d": deployment_id,
-                "n": nonce,
-                "k": name,
-                "b": _digest(browser),
-                "t": issued_at,
-            }
-        )
-        assert isinstance(text, str)
-        return IssuedState(text=text, cookie_name=COOKIE_PREFIX + name, cookie_value=browser), nonce
+        stored = secrets.token_urlsafe(24) if storage_target is not None else ""
+        content: dict[str, object] = {
+            "i": issuer,
+            "c": client_id,
+            "d": deployment_id,
+            "n": nonce,
+            "k": name,
+            "b": _digest(browser),
+            "t": int(self._clock.now().timestamp()),
+        }
+        if storage_target is not None:
+            content |= {"f": storage_target, "s": _digest(stored)}
+        again = dict(restart or {})
+        text = self._text({**content, "r": again} if again else content)
+        if again and len(text) > LONGEST_STATE:
+            text, again = self._text(content), {}
+        return IssuedState(
+            text=text, nonce=nonce, cookie_name=COOKIE_PREFIX + name, cookie_value=browser, stored_value=stored,
+            restart=again,
+        )  # fmt: skip
 
-    def read(self, text: str | None, cookies: Mapping[str, str]) -> LoginState:
-        """The state that this browser began with.
+    def read(self, text: str | None, cookies: Mapping[str, str], stored: str | None = None) -> LoginState:
+        """The state that this browser began with, by its cookie or by what the platform stored for it.
 
         Raises:
-            LaunchRejected: `state-missing`, `state-forged`, `state-expired`, `other-browser`.
+            LaunchRejected: `state-missing`, `state-forged`, `state-expired`.
+            NotBound: neither fits.
         """
         if not text:
             raise LaunchRejected("state-missing", "The LMS sent a launch that did not begin here. " + AGAIN)
@@ -81,18 +124,18 @@ class StateSigner:
         now = int(self._clock.now().timestamp())
         if content["t"] < now - LONGEST_LOGIN_S:
             raise LaunchRejected("state-expired", "Opening the lesson took too long. " + AGAIN)
-        cookie_name = COOKIE_PREFIX + content["k"]
-        browser = cookies.get(cookie_name, "")
-        if not hmac.compare_digest(_digest(browser), content["b"]):
-            raise LaunchRejected(
-                "other-browser",
-                "This launch began in another browser, or the browser does not keep cookies inside the LMS. "
-                "Open the lesson again from your course, in a new window if it stays so.",
-            )
-        return LoginState(
+        login = LoginState(
             issuer=content["i"], client_id=content["c"], deployment_id=content["d"], nonce=content["n"],
-            cookie_name=cookie_name,
+            cookie_name=COOKIE_PREFIX + content["k"], storage_target=content.get("f"), restart=content.get("r", {}),
         )  # fmt: skip
+        if not _bound(content, cookies.get(login.cookie_name, ""), stored):
+            raise NotBound(login)
+        return login
+
+    def _text(self, content: Mapping[str, object]) -> str:
+        text = self._serializer.dumps(content)
+        assert isinstance(text, str)
+        return text
 
     def _content(self, text: str) -> dict[str, Any]:
         if len(text) > LONGEST_STATE:
@@ -106,6 +149,12 @@ class StateSigner:
 
 
 AGAIN = "Open the lesson again from your course."
+
+
+def _bound(content: Mapping[str, Any], cookie: str, stored: str | None) -> bool:
+    if hmac.compare_digest(_digest(cookie), content["b"]):
+        return True
+    return stored is not None and "s" in content and hmac.compare_digest(_digest(stored), content["s"])
 
 
 def _digest(browser: str) -> str:

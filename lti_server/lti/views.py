@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from flask import Blueprint, Response, jsonify, redirect, request
 from flask_babel import gettext
 
 from lti_server.errors import LaunchRejected
+from lti_server.lti import signature
 from lti_server.lti.addresses import with_parameters
+from lti_server.lti.binding_cookies import bind, login_cookies, unbind
 from lti_server.lti.data_privacy_views import PrivacyParts, add_data_privacy
 from lti_server.lti.keys import ToolKeys
+from lti_server.lti.login_pages import (
+    BINDING,
+    OWN_WINDOW,
+    Begun,
+    ask_page,
+    in_frame,
+    login_page,
+    onward_page,
+    window_page,
+)
 from lti_server.lti.notice_views import Take as TakeBatch
 from lti_server.lti.notice_views import add_notices
 from lti_server.lti.picker import Picker
 from lti_server.lti.picker_views import add_picker
-from lti_server.lti.registrations import Registrations
-from lti_server.lti.state import AGAIN, LONGEST_LOGIN_S, LoginState, StateSigner
+from lti_server.lti.platform_storage import origin_of, storage_target
+from lti_server.lti.registrations import Login, Registrations
+from lti_server.lti.state import AGAIN, IssuedState, LoginState, NotBound, StateSigner
 from lti_server.web.guards import public
 from lti_server.web.problems import note_refusal, wants_page
 
 LONGEST_PARAMETER = 8_192
-SECURE_TWIN = "_s"
 JWKS_AGE_S = 3_600
 
 
@@ -43,6 +55,10 @@ class LtiParts:
     privacy: PrivacyParts
     tool_keys: ToolKeys
     base_url: str
+
+    @property
+    def https(self) -> bool:
+        return self.base_url.startswith("https://")
 
 
 def blueprint(parts: LtiParts) -> Blueprint:
@@ -78,59 +94,103 @@ def blueprint(parts: LtiParts) -> Blueprint:
 def _login(parts: LtiParts, given: Mapping[str, str]) -> Response:
     """Answer a third-party initiated login (Security Framework 1.0, 5.1.1)."""
     issuer, login_hint = _needed(given, "iss"), _needed(given, "login_hint")
-    _needed(given, "target_link_uri")
+    target = _needed(given, "target_link_uri")
     # Canvas has sent the deployment under both names.
     deployment_id = _optional(given, "lti_deployment_id") or _optional(given, "deployment_id")
     found = parts.registrations.at_login(issuer, _optional(given, "client_id"), deployment_id)
-    issued, nonce = parts.states.issue(found.issuer, found.client_id, deployment_id)
-    query = {
+    hint = _optional(given, "lti_message_hint")
+    hints = {"login_hint": login_hint, **({} if hint is None else {"lti_message_hint": hint})}
+    own_window = bool(given.get(OWN_WINDOW))
+    storage = storage_target(given) or (found.storage_frame if in_frame() else None)
+    storage = None if own_window else storage
+    by_page = own_window or storage is not None or in_frame()
+    again = {"iss": found.issuer, "client_id": found.client_id, "target_link_uri": target, **hints}
+    if deployment_id is not None:
+        again["lti_deployment_id"] = deployment_id
+    issued = parts.states.issue(
+        found.issuer, found.client_id, deployment_id, storage_target=storage,
+        restart=again if by_page and not own_window else None,
+    )  # fmt: skip
+    address = with_parameters(found.auth_login_url, _authorization(parts, found, issued, hints))
+    begun = Begun(login=found, issued=issued, address=address, storage_target=storage)
+    response = login_page(begun, https=parts.https) if by_page else _redirect(address, 302)
+    bind(response, issued.cookie_name, issued.cookie_value, https=parts.https)
+    return response
+
+
+def _authorization(parts: LtiParts, found: Login, issued: IssuedState, hints: Mapping[str, str]) -> dict[str, str]:
+    """The authentication request (Security Framework 1.0, 5.1.1.2)."""
+    return {
         "scope": "openid",
         "response_type": "id_token",
         "response_mode": "form_post",
         "prompt": "none",
         "client_id": found.client_id,
         "redirect_uri": f"{parts.base_url}/lti/launch",
-        "login_hint": login_hint,
         "state": issued.text,
-        "nonce": nonce,
+        "nonce": issued.nonce,
+        **hints,
     }
-    hint = _optional(given, "lti_message_hint")
-    if hint is not None:
-        query["lti_message_hint"] = hint
-    response = redirect(with_parameters(found.auth_login_url, query), 302)
-    assert isinstance(response, Response)
-    _bind(response, parts, issued.cookie_name, issued.cookie_value)
-    return response
 
 
 def _launch(parts: LtiParts, form: Mapping[str, str], cookies: Mapping[str, str]) -> Response:
     """Take the platform's answer: an id_token, or an OpenID error (OpenID Connect Core 3.1.2.6)."""
     if form.get("error"):
         raise LaunchRejected("platform-error", f"The LMS refused to sign you in for this lesson. {AGAIN}")
-    state = parts.states.read(form.get("state", ""), _login_cookies(cookies))
+    try:
+        state = parts.states.read(form.get("state", ""), login_cookies(cookies), _stored(parts, form))
+    except NotBound as refused:
+        return _unbound(parts, form, refused)
     id_token = form.get("id_token", "")
     if not id_token:
         raise LaunchRejected("not-a-jwt", "What the LMS sent is not a launch (no id_token).")
     try:
-        response = _redirect(parts.take_message(id_token, state))
+        address = parts.take_message(id_token, state)
     except LaunchRejected as refused:
         if refused.return_to is None or not wants_page():
             raise
-        response = _returned(refused, refused.return_to)
-    _unbind(response, parts, state.cookie_name)
+        address = _returned(refused, refused.return_to)
+    response = onward_page(address) if BINDING in form else _redirect(address, 303)
+    unbind(response, state.cookie_name, https=parts.https)
     return response
 
 
-def _redirect(address: str) -> Response:
-    response = redirect(address, 303)
+def _stored(parts: LtiParts, form: Mapping[str, str]) -> str | None:
+    """What our own page had from the platform's storage.
+
+    From any other page it counts for nothing: whoever began a launch knows its binding, and could have somebody else's
+    browser post all of it. A browser names the origin of every post (Fetch, 3.2).
+    """
+    if request.headers.get("Origin") != origin_of(parts.base_url):
+        return None
+    return form.get(BINDING)
+
+
+def _unbound(parts: LtiParts, form: Mapping[str, str], refused: NotBound) -> Response:
+    """A launch without its cookie opens by the platform's storage, or in a window of its own, or not at all."""
+    login = refused.login
+    if not wants_page():
+        raise refused.refusal
+    if login.storage_target is not None and BINDING not in form:
+        id_token = form.get("id_token", "")
+        signature.read(id_token)
+        found = parts.registrations.at_login(login.issuer, login.client_id, login.deployment_id)
+        return ask_page(login, found.storage_origin, id_token, form["state"])
+    if in_frame() and login.restart:
+        return window_page(login.restart, note_refusal(refused.refusal))
+    raise refused.refusal
+
+
+def _redirect(address: str, status: int) -> Response:
+    response = redirect(address, status)
     assert isinstance(response, Response)
     return response
 
 
-def _returned(refused: LaunchRejected, address: str) -> Response:
+def _returned(refused: LaunchRejected, address: str) -> str:
     """Back to the course with words for the reader, and a line for the LMS's own log (LTI Core 5.4.4)."""
     told = {"lti_errormsg": gettext(refused.detail), "lti_errorlog": f"{refused.reason} {note_refusal(refused)}"}
-    return _redirect(with_parameters(address, told))
+    return with_parameters(address, told)
 
 
 def _needed(given: Mapping[str, str], name: str) -> str:
@@ -145,29 +205,3 @@ def _optional(given: Mapping[str, str], name: str) -> str | None:
     if found is not None and (len(found) > LONGEST_PARAMETER or "\x00" in found):
         raise LaunchRejected("login-incomplete", f"The LMS sent something that cannot be read: {name}.")
     return found
-
-
-def _login_cookies(cookies: Mapping[str, str]) -> dict[str, str]:
-    """Cookies by the name that the state knows: the secure twin stands in where the plain one was not sent."""
-    twins = {name.removesuffix(SECURE_TWIN): value for name, value in cookies.items() if name.endswith(SECURE_TWIN)}
-    return {**twins, **{name: value for name, value in cookies.items() if not name.endswith(SECURE_TWIN)}}
-
-
-def _bind(response: Response, parts: LtiParts, name: str, value: str) -> None:
-    """Cookies that come back with the platform's cross-site POST, inside a frame too.
-
-    `Partitioned` and `SameSite=None` need `Secure`, which browsers honour on loopback as well. Over plain http
-    (loopback alone, by the rule on BASE_URL) a plain cookie goes along for clients that keep `Secure` to https.
-    """
-    common: dict[str, Any] = {"max_age": LONGEST_LOGIN_S, "path": "/lti", "httponly": True}
-    response.set_cookie(name + SECURE_TWIN, value, secure=True, samesite="None", partitioned=True, **common)
-    if not parts.base_url.startswith("https://"):
-        response.set_cookie(name, value, samesite="Lax", **common)
-
-
-def _unbind(response: Response, parts: LtiParts, name: str) -> None:
-    response.delete_cookie(
-        name + SECURE_TWIN, path="/lti", secure=True, samesite="None", partitioned=True, httponly=True
-    )
-    if not parts.base_url.startswith("https://"):
-        response.delete_cookie(name, path="/lti", samesite="Lax", httponly=True)

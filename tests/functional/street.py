@@ -111,11 +111,19 @@ class Street:
 
 @contextmanager
 def street(
-    settings: Settings, database_url: str, clock: Clock, data_dir: Path, profile: Profile = PLAIN
+    settings: Settings,
+    database_url: str,
+    clock: Clock,
+    data_dir: Path,
+    profile: Profile = PLAIN,
+    lms_name: str = "127.0.0.1",
 ) -> Iterator[Street]:
-    """The LMS, as one vendor's, and the server, both serving until the block ends."""
+    """The LMS, as one vendor's, and the server, both serving until the block ends.
+
+    With `lms_name="localhost"` they are two sites to a browser.
+    """
     lms_socket, tool_socket = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
-    lms_host, tool_host = (f"127.0.0.1:{one.getsockname()[1]}" for one in (lms_socket, tool_socket))
+    lms_host, tool_host = f"{lms_name}:{lms_socket.getsockname()[1]}", f"127.0.0.1:{tool_socket.getsockname()[1]}"
     lms = create_lms(
         DemoLmsConfig(
             base_url=f"http://{lms_host}",

@@ -37,12 +37,14 @@ def create_app(config: DemoLmsConfig) -> Flask:
     )
     app = Flask(__name__)
     app.secret_key = store.secret("session", lambda: secrets.token_urlsafe(32))
-    over_tls = config.base_url.startswith("https:")
+    # On another site than the tool's page, the way back into a frame carries a cookie only if it is `SameSite=None`,
+    # which takes `Secure`; on loopback browsers take that for plain http, too.
+    in_frames = config.base_url.startswith("https:") or _host(config.base_url) != _host(config.tool_url)
     app.config.update(
         SESSION_COOKIE_NAME="demo_lms",
         SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SECURE=over_tls,
-        SESSION_COOKIE_SAMESITE="None" if over_tls else "Lax",
+        SESSION_COOKIE_SECURE=in_frames,
+        SESSION_COOKIE_SAMESITE="None" if in_frames else "Lax",
         MAX_CONTENT_LENGTH=1_000_000,
     )
     gradebook.begin(parts)
@@ -54,6 +56,10 @@ def create_app(config: DemoLmsConfig) -> Flask:
     app.register_error_handler(404, _not_found)
     _set_headers(app, config.tool_url)
     return app
+
+
+def _host(url: str) -> str | None:
+    return urlsplit(url).hostname
 
 
 def registration(app: Flask, slug: str) -> Mapping[str, str]:

@@ -28,8 +28,10 @@ def blueprint(parts: Parts) -> Blueprint:
         person, placed = who(district), district.link(link_id)
         if person is None or placed is None or placed[0].enrolment(person.id) is None:
             abort(404)
-        hint = f"{'frame' if request.args.get('in') == 'frame' else 'window'}:{link_id}"
-        query = logins.query(parts, district, person, placed[1].target or parts.config.launch_url, hint)
+        framed = request.args.get("in") == "frame"
+        hint = f"{'frame' if framed else 'window'}:{link_id}"
+        target = placed[1].target or parts.config.launch_url
+        query = logins.query(parts, district, person, target, hint, framed=framed)
         return redirect(f"{parts.config.login_url}?{urlencode(query)}")
 
     @views.route("/auth", methods=["GET", "POST"])

@@ -66,6 +66,14 @@ def _add_doors(pages: Blueprint, parts: Parts) -> None:
     def home() -> str:
         return render_template("home.html", districts=parts.config.world.districts)
 
+    @pages.get("/storage")
+    def storage() -> str:
+        """The frame that keeps what tools leave here, where the vendor has one."""
+        offered = parts.config.profile.storage
+        if offered is None or offered.frame == "_parent":
+            abort(404)
+        return render_template("storage.html", storage=offered)
+
     @pages.get("/<slug>/")
     def district(slug: str) -> str:
         found = parts.district(slug)
@@ -106,7 +114,7 @@ def _add_link(pages: Blueprint, parts: Parts) -> None:
             return redirect(url_for("pages.district", slug=slug))
         return render_template(
             "link.html", district=district, course=placed[0], link=placed[1], person=seat.person,
-            frame=parts.config.frame,
+            frame=parts.config.frame, storage=parts.config.profile.storage,
         )  # fmt: skip
 
 

@@ -46,6 +46,19 @@ LINK_FORMS: Mapping[str, LinkForm] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformStorage:
+    """What tools in a frame may leave with the platform (LTI postMessage Storage 0.1)."""
+
+    # The frame that keeps it: `_parent` is the page itself, which else knows nothing but where the storage is.
+    frame: str = "_parent"
+    # Names of messages begin with these; the second is that of the first drafts.
+    prefixes: tuple[str, ...] = ("lti.", "org.imsglobal.lti.")
+    # Whether `capabilities` is answered; whether anything is: mobile apps offer storage and answer nothing.
+    capabilities: bool = True
+    mute: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One vendor's platform; the defaults are the plain one, which does what the specifications say.
 
@@ -80,6 +93,8 @@ class Profile:
     login_deployment: str | None = "lti_deployment_id"
     # Canvas adds its environment.
     login_extra: tuple[tuple[str, str], ...] = ()
+    # Named at the login of a launch in a frame (`lti_storage_target`); None: there is none.
+    storage: PlatformStorage | None = None
     # D2L says from when the launch holds (nbf).
     nbf: bool = False
     # Names of an LTI 1.1 time, as `lti1p1.user_id` at launch and `lti11_legacy_user_id` of a member.
@@ -173,7 +188,9 @@ class Profile:
     not_gradable: Refusal = Refusal(422, "This person has no grades here.")
 
 
-PLAIN = Profile(name="plain", line_item_query="type_id=2", notices=True, tells_of_copies="launch")
+PLAIN = Profile(
+    name="plain", line_item_query="type_id=2", storage=PlatformStorage(), notices=True, tells_of_copies="launch"
+)
 
 CANVAS = Profile(
     name="canvas",
@@ -184,6 +201,7 @@ CANVAS = Profile(
     deployment_id="{number}:{hash}",
     login_deployment="deployment_id",
     login_extra=(("canvas_environment", "prod"),),
+    storage=PlatformStorage(frame="post_message_forwarding"),
     legacy_user_id=True,
     notices=True,
     tells_of_copies="notice",
@@ -235,6 +253,7 @@ BLACKBOARD = Profile(
     one_endpoint=True,
     client_id="5f8b1f0c-64a1-4f36-9a52-2f7f1f7f3c11",
     deployment_id="{uuid}",
+    storage=PlatformStorage(frame="lti_storage_frame", prefixes=("lti.",)),
     line_item_claim="graded",
     lists_own_columns=False,
     filtered_results_have_comments=False,
@@ -249,6 +268,7 @@ D2L = Profile(
     client_id="{uuid}",
     deployment_id="{uuid}",
     person_id="{uuid}_{number}",
+    storage=PlatformStorage(prefixes=("lti.",), capabilities=False),
     nbf=True,
     notices=True,
     tells_of_copies="notice",

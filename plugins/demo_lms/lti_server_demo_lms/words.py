@@ -32,6 +32,7 @@ _FRENCH = {
     "No column yet. One appears with the first score.": "Pas encore de colonne. Elle apparaît avec la première note.",
     "Skip to the content": "Aller au contenu",
     "You are here": "Vous êtes ici",
+    "Storage for lessons": "Stockage pour les leçons",
     "Not found": "Introuvable",
     "There is nothing here, or it is not yours to see.": "Il n’y a rien ici, ou ce n’est pas à vous de le voir.",
     "Copy this course": "Copier ce cours",
