@@ -13,7 +13,7 @@ from typing import Any
 from flask import Response, make_response, render_template, request
 
 from lti_server.lti import binding_cookies
-from lti_server.lti.registrations import Login
+from lti_server.lti.logins import Login
 from lti_server.lti.state import IssuedState, LoginState
 
 FRAMES = frozenset({"iframe", "frame", "embed", "object"})
@@ -23,12 +23,16 @@ OWN_WINDOW, BINDING = "own_window", "binding"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """A login on its way to the platform. `address` is the authorization URL with its parameters."""
+    """A login on its way to the platform. `address` is the authorization URL with its parameters.
+
+    `restart` has the parameters that begin it again; it is empty in a window of its own, where nothing is left to try.
+    """
 
     login: Login
     issued: IssuedState
     address: str = field(repr=False)
     storage_target: str | None
+    restart: Mapping[str, str] = field(repr=False)
 
 
 def in_frame() -> bool:
@@ -42,7 +46,7 @@ def login_page(begun: Begun, *, https: bool) -> Response:
     The platform's hint is often good for one use, so the window is offered before it is spent.
     """
     issued = begun.issued
-    response = make_response()
+    response = _beside_the_platform(make_response())
     script: dict[str, Any] = {
         "origin": begun.login.storage_origin,
         "frame": begun.storage_target,
@@ -50,9 +54,7 @@ def login_page(begun: Begun, *, https: bool) -> Response:
         "value": issued.stored_value,
         "probes": binding_cookies.probe(response, issued.cookie_name, https=https),
     }
-    response.set_data(
-        render_template("lti/login.html", address=begun.address, script=script, restart=begun.issued.restart)
-    )
+    response.set_data(render_template("lti/login.html", address=begun.address, script=script, restart=begun.restart))
     return response
 
 
@@ -63,7 +65,7 @@ def ask_page(login: LoginState, origin: str, id_token: str, state: str) -> Respo
     """
     script = {"origin": origin, "frame": login.storage_target, "key": login.cookie_name}
     page = render_template("lti/ask_storage.html", id_token=id_token, state=state, script=script, restart=login.restart)
-    response = make_response(page)
+    response = _beside_the_platform(make_response(page))
     response.headers["Referrer-Policy"] = "same-origin"
     return response
 
@@ -76,3 +78,9 @@ def window_page(restart: Mapping[str, str], error_id: str) -> Response:
 def onward_page(address: str) -> Response:
     """Goes on to an address of ours, of a lesson or of the platform."""
     return make_response(render_template("lti/onward.html", address=address))
+
+
+def _beside_the_platform(response: Response) -> Response:
+    """A window that the platform opened keeps its opener, which is where its storage is then."""
+    response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+    return response

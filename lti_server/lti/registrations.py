@@ -14,8 +14,9 @@ from sqlalchemy.engine import Connection
 from lti_server.db import Database, Door, Found, close_door, enter, enter_by, find_by, open_door
 from lti_server.errors import Conflict, InvalidInput, LaunchRejected, NotFound
 from lti_server.ids import Clock, DistrictId, GrantId, RegistrationId, new_id
+from lti_server.lti.logins import Login
 from lti_server.lti.platform_keys import forget_keys
-from lti_server.lti.platform_profiles import PLAIN, PlatformProfile, by_issuer, profile_of
+from lti_server.lti.platform_profiles import PlatformProfile, profile_of
 from lti_server.lti.tables import deployment, platform_keys, registration
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.grants import approve_grant, await_approval, open_grant, state_of, withdraw
@@ -56,29 +57,6 @@ class Registered:
     def profile(self) -> PlatformProfile:
         """Which vendor's platform it is taken for."""
         return profile_of(self.platform.issuer, self.platform.auth_token_url, self.platform.product_family)
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """What a login redirects with."""
-
-    issuer: str
-    client_id: str
-    auth_login_url: str
-
-    @property
-    def storage_origin(self) -> str:
-        """The one origin that platform storage is spoken to at; whom to believe hangs on the issuer alone."""
-        return self._profile.storage_origin(self.auth_login_url)
-
-    @property
-    def storage_frame(self) -> str | None:
-        """The frame that keeps it, where the vendor has one and a login may not say so."""
-        return self._profile.storage_frame
-
-    @property
-    def _profile(self) -> PlatformProfile:
-        return by_issuer(self.issuer) or PLAIN
 
 
 _LOGIN_BY_DEPLOYMENT = sa.text(

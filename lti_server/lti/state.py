@@ -44,7 +44,7 @@ class IssuedState:
     """The text for the platform, and what binds it to this browser: a cookie, and a value for platform storage.
 
     They are two secrets, so that what the platform keeps for its reader is not what the browser keeps for itself.
-    `stored_value` is empty where the platform offered no storage. `restart` is what the state had room for.
+    `stored_value` is empty where the platform offered no storage.
     """
 
     text: str
@@ -52,7 +52,6 @@ class IssuedState:
     cookie_name: str
     cookie_value: str = field(repr=False)
     stored_value: str = field(repr=False)
-    restart: Mapping[str, str] = field(repr=False)
 
 
 class NotBound(Exception):
@@ -105,10 +104,9 @@ class StateSigner:
         again = dict(restart or {})
         text = self._text({**content, "r": again} if again else content)
         if again and len(text) > LONGEST_STATE:
-            text, again = self._text(content), {}
+            text = self._text(content)
         return IssuedState(
             text=text, nonce=nonce, cookie_name=COOKIE_PREFIX + name, cookie_value=browser, stored_value=stored,
-            restart=again,
         )  # fmt: skip
 
     def read(self, text: str | None, cookies: Mapping[str, str], stored: str | None = None) -> LoginState:

@@ -25,12 +25,13 @@ from lti_server.lti.login_pages import (
     onward_page,
     window_page,
 )
+from lti_server.lti.logins import Login
 from lti_server.lti.notice_views import Take as TakeBatch
 from lti_server.lti.notice_views import add_notices
 from lti_server.lti.picker import Picker
 from lti_server.lti.picker_views import add_picker
 from lti_server.lti.platform_storage import origin_of, storage_target
-from lti_server.lti.registrations import Login, Registrations
+from lti_server.lti.registrations import Registrations
 from lti_server.lti.state import AGAIN, IssuedState, LoginState, NotBound, StateSigner
 from lti_server.web.guards import public
 from lti_server.web.problems import note_refusal, wants_page
@@ -107,12 +108,10 @@ def _login(parts: LtiParts, given: Mapping[str, str]) -> Response:
     again = {"iss": found.issuer, "client_id": found.client_id, "target_link_uri": target, **hints}
     if deployment_id is not None:
         again["lti_deployment_id"] = deployment_id
-    issued = parts.states.issue(
-        found.issuer, found.client_id, deployment_id, storage_target=storage,
-        restart=again if by_page and not own_window else None,
-    )  # fmt: skip
+    again = again if by_page and not own_window else {}
+    issued = parts.states.issue(found.issuer, found.client_id, deployment_id, storage_target=storage, restart=again)
     address = with_parameters(found.auth_login_url, _authorization(parts, found, issued, hints))
-    begun = Begun(login=found, issued=issued, address=address, storage_target=storage)
+    begun = Begun(login=found, issued=issued, address=address, storage_target=storage, restart=again)
     response = login_page(begun, https=parts.https) if by_page else _redirect(address, 302)
     bind(response, issued.cookie_name, issued.cookie_value, https=parts.https)
     return response

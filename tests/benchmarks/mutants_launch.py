@@ -13,9 +13,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TESTS = (
     "tests/unit/lti", "tests/functional/test_launch.py", "tests/functional/test_launch_refused.py",
-    "tests/functional/test_hostile_launches.py",
+    "tests/functional/test_hostile_launches.py", "tests/functional/test_cookieless_launch.py",
 )  # fmt: skip
 LTI = "lti_server/lti/"
+STORAGE = LTI + "static/lti/platform_storage.js"
+# What a page's own script checks, Chromium alone can tell.
+IN_CHROMIUM = ("tests/browser/test_cookieless_launch.py",)
 STEPS = "lti_server/migrations/versions/0001_launch.sql"
 STANDING = "lti_server/migrations/versions/0005_grants.sql"
 
@@ -28,12 +31,22 @@ class Mutant:
     file: str
     check: str
     instead: str
+    tests: tuple[str, ...] = TESTS
 
 
 MUTANTS = (
     Mutant("state: signature", LTI + "state.py", "self._serializer.loads(text)", "self._serializer.loads_unsafe(text)[1]"),
     Mutant("state: age", LTI + "state.py", 'if content["t"] < now - LONGEST_LOGIN_S:', "if False:"),
-    Mutant("state: browser", LTI + "state.py", "if not hmac.compare_digest(", "if False and not hmac.compare_digest("),
+    Mutant("state: browser", LTI + "state.py", 'hmac.compare_digest(_digest(cookie), content["b"])', "True"),
+    Mutant("state: storage", LTI + "state.py", 'hmac.compare_digest(_digest(stored), content["s"])', "True"),
+    Mutant("state: storage was offered", LTI + "state.py", ' and "s" in content and hmac.compare_digest(_digest(stored), content["s"])', ' and hmac.compare_digest(_digest(stored), content.get("s", _digest("")))'),
+    Mutant("binding: from our own page", LTI + "views.py", 'if request.headers.get("Origin") != origin_of(parts.base_url):', "if False:"),
+    Mutant("binding: asked for once", LTI + "views.py", " and BINDING not in form", ""),
+    Mutant("storage: origin of the answer", STORAGE, "event.origin !== origin || ", "", IN_CHROMIUM),
+    Mutant("storage: origin that is asked", STORAGE, "message_id: id }, origin)", 'message_id: id }, "*")', IN_CHROMIUM),
+    Mutant("storage: message id", STORAGE, "waiting.get(said.message_id)", "waiting.get(said.message_id) ?? [...waiting.values()].find((one) => said.subject === `${one}.response`)", IN_CHROMIUM),
+    Mutant("storage: subject", STORAGE, " || said.subject !== `${name}.response`", "", IN_CHROMIUM),
+    Mutant("storage: key", LTI + "static/lti/launch.js", "said.key === key && ", "", IN_CHROMIUM),
     Mutant("token: size", LTI + "signature.py", "if len(text) > LONGEST_TOKEN:", "if False:"),
     Mutant("token: algorithm", LTI + "signature.py", 'if header.get("alg") not in ALGORITHMS or "crit" in header:', "if False:"),
     Mutant("token: crit", LTI + "signature.py", ' or "crit" in header', ""),
@@ -96,14 +109,14 @@ def survives(mutant: Mutant, copy: Path) -> bool:
         raise SystemExit(f"{mutant.name}: the check is not in {mutant.file} any more; put this mutant right.")
     file.write_text(honest.replace(mutant.check, mutant.instead), encoding="utf-8")
     try:
-        return passes(copy)
+        return passes(copy, mutant.tests)
     finally:
         file.write_text(honest, encoding="utf-8")
 
 
-def passes(copy: Path) -> bool:
-    """Whether every test of the launch passes in the copy."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *TESTS]
+def passes(copy: Path, tests: tuple[str, ...] = TESTS) -> bool:
+    """Whether every one of these tests passes in the copy."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *tests]
     found = subprocess.run(command, cwd=copy, capture_output=True, env=_environment(copy), timeout=600, check=False)
     return found.returncode == 0
 
@@ -121,7 +134,7 @@ def main() -> None:
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for file in ("pyproject.toml", "conftest.py"):
             shutil.copy(ROOT / file, copy / file)
-        if not passes(copy):
+        if not passes(copy, TESTS + IN_CHROMIUM):
             raise SystemExit("The tests fail with every check in its place, so no mutant would tell anything.")
         survivors = []
         for mutant in chosen:

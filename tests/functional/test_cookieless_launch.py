@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from lti_server.app import House
+from lti_server.lti.registrations import Platform as Described
 from lti_server.privacy.districts import District
 from tests import world
 from tests.functional.picking import DL, settings
@@ -75,6 +77,12 @@ def signed(begun: Begun, platform: Platform, house: House, **claims: Any) -> dic
     return {"id_token": token, "state": begun.state}
 
 
+def forget_cookies(client: FlaskClient) -> None:
+    for cookie in list((client._cookies or {}).values()):
+        client.delete_cookie(cookie.key, domain=cookie.domain, path=cookie.path)
+    assert not client._cookies
+
+
 def sessions(house: House, district: District) -> int:
     with house.database.tenant(district.id) as connection:
         return int(connection.execute(sa.text("SELECT count(*) FROM session")).scalar_one())
@@ -94,6 +102,34 @@ def test_a_login_with_storage_gives_the_binding_to_a_page_and_its_digest_to_the_
     assert {begun.script["key"] + "_s", *begun.script["probes"]} <= kept
     assert begun.script["value"] not in {cookie.value for cookie in (client._cookies or {}).values()}
     assert "script-src 'self'" in begun.page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "auth_login_url", "more", "origin", "frame"),
+    [
+        ("https://canvas.instructure.com", "https://canvas.instructure.com/api/lti/authorize_redirect", {},
+         "https://sso.canvaslms.com", "_parent"),
+        ("https://canvas.instructure.com", "https://sso.canvaslms.com/api/lti/authorize_redirect", {},
+         "https://sso.canvaslms.com", "_parent"),
+        ("https://blackboard.com", "https://developer.blackboard.com/api/v1/gateway/oidcauth",
+         {"lti_storage_target": ""}, "https://developer.blackboard.com", "lti_storage_frame"),
+        ("https://canvas.school.example", "https://canvas.instructure.com:8443/auth", {},
+         "https://canvas.instructure.com:8443", "_parent"),
+    ],
+)  # fmt: skip
+def test_storage_is_where_the_vendor_has_it_and_that_hangs_on_the_issuer(
+    client: FlaskClient, platform: Platform, house: House, district: District, issuer: str, auth_login_url: str,
+    more: dict[str, str], origin: str, frame: str,
+) -> None:  # fmt: skip
+    house.registrations.add(
+        district.id,
+        Described(
+            issuer=issuer, client_id="vendor", auth_login_url=auth_login_url, auth_token_url="https://x.example/token",
+            jwks_url="https://x.example/jwks", token_audience=None, shared_id=True, deployment_ids=("v1",),
+        ),
+    )  # fmt: skip
+    begun = begin(client, platform, FRAME, iss=issuer, client_id="vendor", lti_deployment_id="v1", **more)
+    assert (begun.script["origin"], begun.script["frame"]) == (origin, frame)
 
 
 def test_without_scripts_a_login_goes_on_by_itself(client: FlaskClient, platform: Platform) -> None:
@@ -124,7 +160,7 @@ def test_a_launch_without_its_cookie_opens_by_what_the_platform_stored(
 ) -> None:
     begun = begin(client, platform)
     form = signed(begun, platform, house)
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     page = client.post("/lti/launch", data=form)
     assert page.status_code == 200
     assert sessions(house, district) == 0
@@ -150,7 +186,7 @@ def test_a_launch_by_storage_opens_once(
 ) -> None:
     begun = begin(client, platform)
     form = {**signed(begun, platform, house), "binding": begun.script["value"]}
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     answers = [client.post("/lti/launch", data=form, headers={**OURS, **JSON}) for _ in range(2)]
     assert [one.status_code for one in answers] == [200, 403]
     assert answers[1].json
@@ -164,7 +200,7 @@ def test_a_binding_that_another_page_posts_opens_nothing(
 ) -> None:
     begun = begin(client, platform)
     form = {**signed(begun, platform, house), "binding": begun.script["value"]}
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     answer = client.post("/lti/launch", data=form, headers={"Origin": origin} if origin else {})
     assert answer.status_code == 403
     assert "data-launch" not in answer.text
@@ -178,7 +214,7 @@ def test_another_binding_opens_nothing_and_is_not_asked_for_again(
     cookie = client.get_cookie(begun.script["key"] + "_s", path="/lti")
     assert cookie is not None
     form = signed(begun, platform, house)
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     for binding in ("", "x", other.script["value"], cookie.value):
         answer = client.post("/lti/launch", data={**form, "binding": binding}, headers=OURS)
         assert answer.status_code == 403
@@ -191,7 +227,7 @@ def test_a_login_without_storage_opens_by_no_binding(
 ) -> None:
     begun = begin(client, platform, FRAME, lti_storage_target="")
     form = signed(begun, platform, house)
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     assert client.post("/lti/launch", data={**form, "binding": ""}, headers=OURS).status_code == 403
     assert sessions(house, district) == 0
 
@@ -199,14 +235,14 @@ def test_a_login_without_storage_opens_by_no_binding(
 def test_who_asks_for_a_document_is_refused_in_one(client: FlaskClient, platform: Platform, house: House) -> None:
     begun = begin(client, platform)
     form = signed(begun, platform, house)
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     answer = client.post("/lti/launch", data=form, headers=JSON)
     assert (answer.status_code, answer.json and answer.json["reason"]) == (403, "other-browser")
 
 
 def test_what_is_no_token_is_not_carried_on(client: FlaskClient, platform: Platform) -> None:
     begun = begin(client, platform)
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     for id_token in ("", "<script>", "x" * 70_000):
         answer = client.post("/lti/launch", data={"id_token": id_token, "state": begun.state})
         assert answer.status_code == 403
@@ -217,7 +253,7 @@ def test_in_a_frame_without_cookie_and_storage_the_login_begins_again_in_a_new_w
     client: FlaskClient, platform: Platform, house: House, district: District
 ) -> None:
     begun = begin(client, platform, FRAME, lti_storage_target="")
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     answer = client.post("/lti/launch", data=signed(begun, platform, house), headers=FRAME)
     assert answer.status_code == 403
     assert 'target="_blank"' in answer.text
@@ -246,7 +282,7 @@ def test_in_a_frame_without_cookie_and_storage_the_login_begins_again_in_a_new_w
 
 def test_another_browser_that_is_in_no_frame_is_refused(client: FlaskClient, platform: Platform, house: House) -> None:
     begun = begin(client, platform, FRAME, lti_storage_target="")
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     answer = client.post("/lti/launch", data=signed(begun, platform, house), headers={"Sec-Fetch-Dest": "document"})
     assert answer.status_code == 403
     assert 'target="_blank"' not in answer.text
@@ -255,9 +291,10 @@ def test_another_browser_that_is_in_no_frame_is_refused(client: FlaskClient, pla
 def test_a_login_whose_hint_is_too_long_to_repeat_is_begun_again_from_the_course(
     client: FlaskClient, platform: Platform, house: House
 ) -> None:
-    begun = begin(client, platform, FRAME, lti_message_hint="h" * 5_000)
-    assert 'target="_blank"' not in begun.page.text
-    client._cookies.clear()  # type: ignore[union-attr]
+    hint = "".join(hashlib.sha512(bytes([number])).hexdigest() for number in range(60))
+    begun = begin(client, platform, FRAME, lti_message_hint=hint)
+    assert form_of(begun.page)["lti_message_hint"] == hint
+    forget_cookies(client)
     page = client.post("/lti/launch", data=signed(begun, platform, house), headers=FRAME)
     assert "in a new window" in page.text
     assert 'target="_blank"' not in page.text
@@ -274,11 +311,11 @@ def test_a_picker_opens_by_storage_and_needs_no_cookie(client: FlaskClient, plat
         DL + "deep_linking_settings": settings(),
     }
     form = {**signed(begun, platform, house, **asked), "binding": begun.script["value"]}
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     opened = client.post("/lti/launch", data=form, headers=OURS)
     onward = ONWARD.search(opened.text)
     assert onward, opened.text
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     assert "Choose lessons for your course" in client.get(unescape(onward[1])).text
 
 
@@ -288,7 +325,7 @@ def test_a_refusal_by_storage_goes_back_to_the_course_too(
     begun = begin(client, platform)
     back = {"return_url": "https://lms.example/courses/7"}
     said = signed(begun, platform, house, lti_custom={"lesson_id": "nothing-here"}, lti_launch_presentation=back)
-    client._cookies.clear()  # type: ignore[union-attr]
+    forget_cookies(client)
     answer = client.post("/lti/launch", data={**said, "binding": begun.script["value"]}, headers=OURS)
     onward = ONWARD.search(answer.text)
     assert onward

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from lti_server_demo_lms import PROFILES, Profile, ResourceLink, registration
+from lti_server_demo_lms.logins import query
 from lti_server_demo_lms.cli import main
 
 BASE = "http://127.0.0.1:8001"
@@ -156,6 +157,24 @@ def test_a_login_says_what_the_vendor_says(launched: Any, profile: Profile, ther
     assert not missing & set(begun)
     deployment = begun.get("deployment_id") or begun.get("lti_deployment_id")
     assert deployment in (None, lms.district.deployment_id)
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("plain", "_parent"),
+        ("canvas", "post_message_forwarding"),
+        ("blackboard", "lti_storage_frame"),
+        ("moodle", None),
+    ],
+)
+def test_a_login_in_a_frame_names_where_the_storage_is(launched: Any, name: str, target: str | None) -> None:
+    lms = launched(PROFILES[name])
+    pupil = lms.course.pupils[0]
+    lms.sign_in(pupil)
+    for framed, there in ((True, target), (False, None)):
+        said = query(lms.parts, lms.district, pupil, "https://tool.example/", "hint", framed=framed)
+        assert said.get("lti_storage_target") == there
 
 
 @pytest.mark.parametrize(("name", "there"), [("plain", False), ("d2l", True)])

@@ -13,7 +13,7 @@ from lti_server.privacy.crypto import KeyRing
 from tests.clock import FakeClock
 from tests.conftest import SECRET
 
-SIGNER = StateSigner(KeyRing([SECRET.encode()]), FakeClock())
+SIGNER = StateSigner(KeyRing.from_secrets([SECRET]), FakeClock())
 VALUES = st.text(max_size=60)
 
 
@@ -73,7 +73,6 @@ def test_what_a_login_began_with_comes_back_whole_or_not_at_all(login_hint: str,
     made = issued(login_hint=login_hint, lti_message_hint=message_hint)
     assert len(made.text) <= LONGEST_STATE
     back = SIGNER.read(made.text, {}, made.stored_value).restart
-    assert back == made.restart
     assert back in ({"login_hint": login_hint, "lti_message_hint": message_hint}, {})
     if len((login_hint + message_hint).encode()) <= 500:
         assert back
