@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from lti_server_demo_lms import PROFILES, Profile, ResourceLink, registration
-from lti_server_demo_lms.logins import query
 from lti_server_demo_lms.cli import main
+from lti_server_demo_lms.logins import query
 
 BASE = "http://127.0.0.1:8001"
 AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
