@@ -56,13 +56,13 @@ FROM_ELSEWHERE = """
     const frame = document.createElement("iframe");
     frame.sandbox = "allow-scripts";
     frame.src = "/elsewhere";
-    document.body.append(frame);
     const forward = (said) => {
       if (said.source !== frame.contentWindow) return;
       document.documentElement.dataset.said = said.data;
-      frame.contentWindow.postMessage(right, "*");
+      if (said.data === "there") frame.contentWindow.postMessage(right, "*");
     };
     addEventListener("message", forward);
+    document.body.append(frame);
 """
 ELSEWHERE = """<script>
 addEventListener("message", (event) => {
@@ -119,7 +119,7 @@ def open_link(context: BrowserContext, here: Street, pupil: int = 0) -> tuple[Pa
     page.wait_for_url("**/courses/**")
     course = here.lms.config.world.districts[0].courses[0]
     page.goto(f"{here.lms_url}/{SLUG}/links/{course.id}-{LESSON}")
-    return page, page.frame_locator("iframe:not([hidden])")
+    return page, page.frame_locator("iframe[title]:not([hidden])")
 
 
 def solve(lesson: FrameLocator | Page) -> None:
