@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-annotate $(if $(UPGRADE),--upgrade)
 CATALOGS := lti_server/translations
 
-.PHONY: help setup run test check fix types docs lock translations conformance bench-launch mutants-launch kill9 clean
+.PHONY: help setup run test check fix types docs lock translations conformance bench-launch bench-keys mutants-launch kill9 clean
 
 help: ## Show what can be asked for
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-launch: .venv/.ready-test ## Launches a second beside a stock PyLTI1p3 too
 
 mutants-launch: .venv/.ready-test ## Take away each check of the launch in turn; a test must notice
 	$(BIN)/python -m tests.benchmarks.mutants_launch $(ARGS)
+
+bench-keys: .venv/.ready-test ## Key rotation on both sides, and platforms whose keys hang or are gone, in figures
+	$(BIN)/python -m tests.benchmarks.keys $(ARGS)
 
 kill9: .venv/.ready-test ## Kill worker and server at random points between progress and gradebook; count lost scores
 	$(BIN)/python -m tests.benchmarks.kill9 $(ARGS)

@@ -1,4 +1,7 @@
-"""`make conformance`: the certification cases by their names, each vendor's LMS in turn; prints N of N."""
+"""`make conformance`: the certification cases by their names, each vendor's LMS in turn, and the hostile table.
+
+Prints N of N for each.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+HOSTILE = HERE.parent / "functional" / "test_hostile_launches.py"
+TABLE = "hostile"
 VENDOR = re.compile(r"\[(?P<inside>.*)\]$")
 
 
@@ -25,11 +31,14 @@ class Tally:
             return
         found = VENDOR.search(report.nodeid)
         inside = found["inside"] if found else ""
-        vendor = next((one for one in self.vendors if inside == one or inside.startswith(f"{one}-")), "?")
+        vendor = TABLE if HOSTILE.name in report.nodeid else self._vendor(inside)
         case = inside.removeprefix(vendor).lstrip("-") or report.nodeid.rpartition("::")[2].partition("[")[0]
         self.asked[vendor] += 1
         self.passed[vendor] += report.passed
         print(f"{'ok  ' if report.passed else 'FAIL'}  {vendor:<12}{case}", flush=True)
+
+    def _vendor(self, inside: str) -> str:
+        return next((one for one in self.vendors if inside == one or inside.startswith(f"{one}-")), "?")
 
 
 def main() -> int:
@@ -37,7 +46,7 @@ def main() -> int:
 
     tally = Tally(sorted(PROFILES, key=len, reverse=True))
     options = ["-o", "addopts=", "-p", "no:randomly", "-p", "no:terminal", *sys.argv[1:]]
-    code = pytest.main([*options, str(Path(__file__).parent)], plugins=[tally])
+    code = pytest.main([*options, str(HERE), str(HOSTILE)], plugins=[tally])
     print()
     for vendor in sorted(tally.asked):
         print(f"{vendor:<12}{tally.passed[vendor]} of {tally.asked[vendor]}")

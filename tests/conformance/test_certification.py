@@ -159,6 +159,14 @@ def launching_lesson(vendor: Vendor) -> str:
     return lesson_id
 
 
+def test_the_lms_is_taken_for_its_vendor_s(vendor: Vendor) -> None:
+    launching = vendor.begin()
+    said = {LTI + "resource_link": {"id": "made-for-the-vendor"}}
+    assert launching.send({**launching.claims, **said}).status_code == 303
+    (registered,) = vendor.street.house.registrations.every(vendor.street.district.id)
+    assert registered.profile.name == vendor.street.lms.config.profile.name
+
+
 def test_two_lmss_of_one_vendor_are_told_apart(vendor: Vendor) -> None:
     """The launch of a neighbour's deployment that nobody registered here is refused."""
     launching = vendor.begin()

@@ -142,7 +142,7 @@ def street(
         made.id,
         Platform(
             **{name: described[name] for name in names},
-            token_audience=described.get("token_audience"),
+            token_audience=None,  # what a vendor wants is known once its LMS is
             shared_id=True,
             deployment_ids=(described["deployment_id"],),
         ),
