@@ -26,7 +26,7 @@ from lti_server.providers.wire import Response
 from lti_server.settings import Settings
 from tests.functional.street import Street, street
 
-DAY_S = 8.0
+DAY_S = 24.0
 BUSY = 3
 SECRET = "a-secret-key-of-the-key-test-long-enough"
 
@@ -65,28 +65,42 @@ class Seen:
 
 
 @contextmanager
-def scaled() -> Iterator[None]:
-    """A short day, and an LMS that keeps a key set for half of it, also where a key is not in it."""
+def scaled(fetched: threading.Event) -> Iterator[None]:
+    """A short day, and an LMS that keeps a key set for half of it, also where a key is not in it.
+
+    `fetched` is set whenever the LMS has read the set.
+    """
     former = keys.PUBLISHED_BEFORE, keys.PUBLISHED_AFTER, lms_keys.FRESH_S, lms_keys.REFETCH_S
+    fetch = lms_keys._fetch
+
+    def noted(url: str) -> Any:
+        found = fetch(url)
+        fetched.set()
+        return found
+
+    lms_keys._fetch = noted
     keys.PUBLISHED_BEFORE = keys.PUBLISHED_AFTER = timedelta(seconds=DAY_S)
     lms_keys.FRESH_S = lms_keys.REFETCH_S = DAY_S / 2
     try:
         yield
     finally:
+        lms_keys._fetch = fetch
         keys.PUBLISHED_BEFORE, keys.PUBLISHED_AFTER, lms_keys.FRESH_S, lms_keys.REFETCH_S = former
 
 
 def rotate(url: str, directory: Path) -> Seen:
     """Two days of work around a rotation; what came of it."""
-    seen = Seen()
+    seen, fetched = Seen(), threading.Event()
     settings = Settings(database_url=url, data_dir=directory, secret_keys=(SECRET,))
-    with scaled(), street(settings, url, SystemClock(), directory / "lms") as here:
+    with scaled(fetched), street(settings, url, SystemClock(), directory / "lms") as here:
         seen.listen(here.house)
         over = threading.Event()
         threads = [threading.Thread(target=_work, args=(here, number, over, seen)) for number in range(BUSY)]
         for thread in threads:
             thread.start()
-        time.sleep(DAY_S / 2)
+        time.sleep(DAY_S / 4)
+        fetched.clear()
+        fetched.wait(4 * DAY_S)  # the worst moment: the LMS keeps the former set for as long as it can
         here.house.tool_keys.rotate()
         ends = time.monotonic() + 2.5 * DAY_S
         while time.monotonic() < ends:

@@ -24,7 +24,7 @@ JSON = {"Accept": "application/problem+json"}
 # No id, token or cookie of a district is taken there.
 SAME_FOR_ALL = {
     "home.index", "home.problem", "lessons.index", "lessons.sheet", "lti.jwks", "registration.configuration",
-    "healthz", "readyz", "metrics", "api-docs.openapi_json",
+    "healthz", "audit.keys", "readyz", "metrics", "api-docs.openapi_json",
 }  # fmt: skip
 
 
