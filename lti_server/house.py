@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +28,8 @@ from lti_server.lti import data_privacy, deep_linking, notice_handlers, notices
 from lti_server.lti.claims import RESOURCE_LINK_REQUEST
 from lti_server.lti.data_privacy import KeptData, OpenDataPrivacy, ReaderTokens
 from lti_server.lti.deployments import Deployments
+from lti_server.lti.grade_columns import GradeColumns
+from lti_server.lti.grade_service import GradeService
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.inspector import Inspector
 from lti_server.lti.keys import ToolKeys
@@ -40,7 +42,7 @@ from lti_server.lti.picker import OpenPicker, Picker
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registration_invitations import RegistrationInvitations
 from lti_server.lti.registrations import Registrations
-from lti_server.lti.tokens import ServiceTokens
+from lti_server.lti.tokens import Service, ServiceTokens
 from lti_server.lti.tool_description import Tool
 from lti_server.mail import Mail, SendMail
 from lti_server.privacy import districts
@@ -50,8 +52,9 @@ from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.retention import Retain
-from lti_server.progress import outbox
+from lti_server.progress import columns, outbox
 from lti_server.progress import store as progress_store
+from lti_server.progress.columns import Column
 from lti_server.progress.outbox import Outbox
 from lti_server.progress.retention import KeptProgress
 from lti_server.progress.service import Progress
@@ -287,13 +290,19 @@ class House:
         """The sender of grades with its parts."""
         return DeliverGrade(
             database=self.database,
-            transport=self.grants.to_platform,
-            tokens=self.service_tokens,
+            columns=GradeColumns(self.database, self._grade_column, self._grade_service),
             outbox=self.outbox,
             district=self.entered,
-            title=self._lesson_title,
             clock=self.clock,
         )
+
+    def _grade_service(self, service: Service, granted: Collection[str]) -> GradeService:
+        return GradeService(self.grants.to_platform(service), self.service_tokens, service, granted)
+
+    def _grade_column(self, lesson_id: str, key: str, locale: str) -> Column | None:
+        """The column of a key; a lesson that this process does not know does not hold up what was earned in it."""
+        lesson = self.catalogue.find(lesson_id)
+        return columns.of_unknown(lesson_id, key) if lesson is None else columns.find(lesson, key, locale)
 
     @cached_property
     def connector(self) -> Connector:
@@ -336,10 +345,6 @@ class House:
     def _gradebook_allowed(self, connection: Connection, provider: str) -> bool:
         contract_id = in_force(connection, self.entered(connection).zone, self.clock.now())
         return contract_id is not None and self.policies.of(connection, contract_id).gradebook(provider)
-
-    def _lesson_title(self, lesson_id: str) -> str:
-        lesson = self.catalogue.find(lesson_id)
-        return str(lesson.title) if lesson is not None else lesson_id
 
     def sweep(self) -> None:
         """Take away what is spent, and try again what waits."""

@@ -37,6 +37,20 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GradebookColumn:
+    """A further column of an LMS's gradebook: some activities, and how many points all that is asked for gives.
+
+    What is done of `extra_credit` (some of the activities) is added, and is not asked for.
+    """
+
+    id: str
+    title: Text
+    activities: tuple[str, ...]
+    extra_credit: tuple[str, ...] = ()
+    score_maximum: float = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Player:
     """What this server's own page needs to play a lesson: a script of ours, its words, a puzzle per activity."""
 
@@ -61,6 +75,7 @@ class Lesson:
     url: str | None = None
     extra_hosts: tuple[str, ...] = ()
     player: Player | None = None
+    columns: tuple[GradebookColumn, ...] = ()
 
     @property
     def origin(self) -> str | None:

@@ -11,11 +11,13 @@ import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from lti_server.errors import InvalidInput
-from lti_server.lessons.model import FALLBACK, LANGUAGES, Activity, Lesson, Player, Text
+from lti_server.lessons.model import FALLBACK, LANGUAGES, Activity, GradebookColumn, Lesson, Player, Text
 
 FILE_BYTES = 256 * 1024
 ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+MOST_COLUMNS = 20
+MOST_POINTS = 10_000
 WRONG_FILE = "The lesson file was not added: it has faults. Put each right and add it again; nothing was changed."
 
 
@@ -68,6 +70,30 @@ class ActivitySchema(Schema):
     written_answer = Flag()
 
 
+class Points(fields.Float):
+    """A number above 0, and nothing that only looks like it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MOST_POINTS:
+            raise ValidationError(f"must be a number above 0, at most {MOST_POINTS}.")
+        return float(value)
+
+
+class ColumnSchema(Schema):
+    """A further gradebook column; which activities there are is checked with the lesson."""
+
+    class Meta:
+        unknown = RAISE
+
+    id = _named()
+    title = Translated(longest=120, required=True)
+    activities = fields.List(
+        fields.String(), required=True, validate=validate.Length(min=1, max=100, error="needs 1 to 100 of them.")
+    )
+    extra_credit = fields.List(fields.String(), validate=validate.Length(max=100, error="takes at most 100."))
+    score_maximum = Points()
+
+
 class LessonSchema(Schema):
     """One lesson on another site. `https_only_except` are the hosts of INSECURE_HOSTS, as `host:port`."""
 
@@ -92,6 +118,9 @@ class LessonSchema(Schema):
         required=True,
         validate=validate.Length(min=1, max=100, error="needs 1 to 100 of them."),
     )
+    columns = fields.List(
+        fields.Nested(ColumnSchema), validate=validate.Length(max=MOST_COLUMNS, error=f"takes at most {MOST_COLUMNS}.")
+    )
 
     @validates_schema(skip_on_field_errors=False)
     def check(self, data: Any, **kwargs: Any) -> None:
@@ -110,8 +139,38 @@ class LessonSchema(Schema):
             if of_one:
                 faults.setdefault("activities", {})[index] = of_one
             taken.add(str(activity.get("id")))
+        of_columns = _column_faults(data.get("columns") or [], taken)
+        if of_columns:
+            faults["columns"] = of_columns
         if faults:
             raise ValidationError(faults)
+
+
+def _column_faults(columns: Sequence[Any], activities: Collection[str]) -> dict[int, dict[str, Any]]:
+    """What does not fit between the columns of a lesson and its activities, by the column's place."""
+    faults: dict[int, dict[str, Any]] = {}
+    seen: set[object] = set()
+    for index, column in enumerate(one if isinstance(one, dict) else {} for one in columns):
+        named, extra = column.get("activities"), column.get("extra_credit")
+        named = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+        extra = [one for one in extra if isinstance(one, str)] if isinstance(extra, list) else []
+        of_one: dict[str, Any] = {
+            "id": ["is there twice in this lesson."] if column.get("id") in seen else [],
+            "activities": _place_faults(named, activities, "is no activity of this lesson."),
+            "extra_credit": _place_faults(extra, named, "is none of this column's activities."),
+        }
+        if named and set(named) <= set(extra):
+            of_one["extra_credit"] = ["leaves nothing that is asked for; one activity at least must count."]
+        if any(of_one.values()):
+            faults[index] = {name: found for name, found in of_one.items() if found}
+        seen.add(column.get("id"))
+    return faults
+
+
+def _place_faults(named: Sequence[str], known: Collection[str], unknown: str) -> dict[int, list[str]]:
+    faults = {place: [unknown] for place, one in enumerate(named) if one not in known}
+    twice = {place: ["is there twice."] for place, one in enumerate(named) if one in named[:place]}
+    return {**faults, **twice}
 
 
 def _url_fault(url: object, plain_allowed: Collection[str]) -> str | None:
@@ -239,6 +298,17 @@ def _lesson(data: Mapping[str, Any], player: Player | None = None) -> Lesson:
         url=data.get("url"),
         extra_hosts=tuple(data.get("hosts", ())),
         player=player,
+        columns=tuple(_column(one) for one in data.get("columns", ())),
+    )
+
+
+def _column(one: Mapping[str, Any]) -> GradebookColumn:
+    return GradebookColumn(
+        id=one["id"],
+        title=_text(one["title"]),
+        activities=tuple(one["activities"]),
+        extra_credit=tuple(one.get("extra_credit", ())),
+        score_maximum=one.get("score_maximum", 100.0),
     )
 
 
@@ -260,6 +330,14 @@ def document(lesson: Lesson) -> dict[str, Any]:
         if activity.written_answer:
             one["written_answer"] = True
         kept["activities"].append(one)
+    if lesson.columns:
+        kept["columns"] = [
+            {
+                "id": column.id, "title": dict(column.title.by_language), "activities": list(column.activities),
+                "extra_credit": list(column.extra_credit), "score_maximum": column.score_maximum,
+            }
+            for column in lesson.columns
+        ]  # fmt: skip
     return kept
 
 

@@ -2,48 +2,67 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from pylti1p3.grade import Grade
-from pylti1p3.lineitem import LineItem
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.store import subject_of
 from lti_server.db import Database
 from lti_server.errors import GrantRevoked
 from lti_server.ids import Clock, DistrictId
-from lti_server.lti.addresses import score_url, with_parameters
-from lti_server.lti.tokens import Service, ServiceTokens, ToPlatform, service_of
-from lti_server.privacy import grants
+from lti_server.lti import scores
+from lti_server.lti.addresses import score_url
+from lti_server.lti.grade_columns import COLUMN_GONE, NO_ACCESS, GradeColumns, Parked, Place
+from lti_server.lti.grade_comments import wording
+from lti_server.lti.grade_service import GONE, GradeService
+from lti_server.lti.platform_profiles import SCORE
+from lti_server.lti.results import Result, Results
+from lti_server.lti.tokens import Service, service_of
 from lti_server.privacy.districts import District
 from lti_server.progress import outbox
 from lti_server.progress.outbox import Outbox, Queued
 from lti_server.providers.errors import BrokeContract, ProviderFault, RateLimited, RejectedCredentials, Unavailable
-from lti_server.providers.wire import Authorization, Response, host_of
+from lti_server.providers.wire import Response
+from lti_server.web.languages import N_
 
-AGS = "https://purl.imsglobal.org/spec/lti-ags/scope/"
-MEDIA = "application/vnd.ims.lis."
-SCORE_MAXIMUM = 100
 MOST_ATTEMPTS = 40
 LONGEST_WAIT = timedelta(minutes=15)
-REFUSALS = (400, 401, 403, 404, 409, 410, 412, 422)
+# A gradebook that works through a queue of its own may show the former score for so long.
+SETTLING = timedelta(seconds=60)
 
 # What an administrator reads where a grade stays here. No name, no token, no text of the LMS.
+PERSON = N_("The LMS did not take the score. Is the pupil still in the course, and the column still there?")
 REASONS = {
-    400: "The LMS did not take the score. Is the pupil still in the course, and the column still there?",
-    403: "The LMS does not let this tool write grades. Allow the tool's gradebook access in the LMS.",
-    404: "The column is gone from the LMS's gradebook, and could not be made again.",
-    422: "The LMS does not take a grade for this person; a teacher or observer has none.",
+    400: PERSON,
+    403: NO_ACCESS,
+    404: COLUMN_GONE,
+    422: N_("The LMS does not take a grade for this person; a teacher or observer has none."),
 }
+STRANGER = N_("The LMS does not know this person in the course any more, so the score is kept here alone.")
+NEWER = N_("The LMS holds a newer grade than this one; it was left as it is.")
+REGRADED = N_("A teacher changed this grade in the LMS, so it stays; the pupil's own score is kept here.")
+NO_SUBJECT = N_("The pupil's id in the LMS is not kept any more, so no grade can be addressed.")
+CREDENTIALS = N_("The LMS refuses this tool's credentials. Check the client id and the tool's key set URL there.")
+MISBEHAVED = N_("The LMS answered in a way that its service must not.")
+SILENT = N_("The LMS did not answer for hours. Send it again when it does.")
+SETTLED = N_("The score was settled meanwhile.")
+WITHDRAWN = N_("The connection to this LMS was withdrawn after this score was earned.")
 
 
-class Parked(Exception):
-    """This score cannot be delivered until somebody mends something: the reason says what."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How one score goes to one LMS."""
+
+    tenant: DistrictId
+    service: Service
+    calls: GradeService
+    subject: str
+    locale: str
 
 
 class DeliverGrade:
@@ -53,19 +72,15 @@ class DeliverGrade:
         self,
         *,
         database: Database,
-        transport: ToPlatform,
-        tokens: ServiceTokens,
+        columns: GradeColumns,
         outbox: Outbox,
         district: Callable[[Connection], District],
-        title: Callable[[str], str],
         clock: Clock,
     ) -> None:
         self._database = database
-        self._transport = transport
-        self._tokens = tokens
+        self._columns = columns
         self._outbox = outbox
         self._district = district
-        self._title = title
         self._clock = clock
 
     def __call__(self, district_id: str, delivery_id: str) -> None:
@@ -89,127 +104,104 @@ class DeliverGrade:
         except Unavailable:
             self._wait(tenant, waiting, min(timedelta(seconds=2 ** min(waiting.attempts, 12)), LONGEST_WAIT))
         except RejectedCredentials:
-            reason = "The LMS refuses this tool's credentials. Check the client id and the tool's key set URL there."
-            self._settle(tenant, waiting, "parked", reason)
+            self._settle(tenant, waiting, "parked", CREDENTIALS)
         except (BrokeContract, ProviderFault):
-            self._settle(tenant, waiting, "parked", "The LMS answered in a way that its service must not.")
+            self._settle(tenant, waiting, "parked", MISBEHAVED)
 
     def _deliver(self, tenant: DistrictId, waiting: Queued) -> None:
+        way = self._way(tenant, waiting)
+        place = self._columns.place(way.service, waiting.column_id, way.locale)
+        self._if_made_anew(way, waiting, place)
+        result = None
+        if waiting.may_stand and not place.anew:
+            result = Results(way.calls).of(place.url, way.subject)
+            if self._ends_before_sending(way, waiting, place, result):
+                return
+        answer, sent = self._send(way, waiting, place, result)
+        if answer.status in GONE:
+            place = self._again(way, waiting, place)
+            answer, sent = self._send(way, waiting, place, None)
+        self._judge(way, sent, place, answer)
+
+    def _way(self, tenant: DistrictId, waiting: Queued) -> _Way:
         with self._database.tenant(tenant) as connection:
             district = self._district(connection)
             service = service_of(connection, district, waiting.grant_id)
             subject = subject_of(connection, district.keys, waiting.identity_id)
         if service.epoch != waiting.epoch:
-            raise GrantRevoked("The connection to this LMS was withdrawn after this score was earned.")
+            raise GrantRevoked(WITHDRAWN)
         if subject is None:
-            raise Parked("The pupil's id in the LMS is not kept any more, so no grade can be addressed.")
-        column = self._line_item(service, waiting)
-        answer, sent = self._send(service, tenant, waiting, column, subject)
-        if answer.status in (404, 410):
-            self._forget_line_item(tenant, waiting, column)
-            column = self._line_item(service, waiting)
-            answer, sent = self._send(service, tenant, waiting, column, subject)
-        self._judge(service, tenant, sent, column, subject, answer)
+            raise Parked(NO_SUBJECT)
+        calls = self._columns.calls(service, waiting.column_id)
+        return _Way(tenant=tenant, service=service, calls=calls, subject=subject, locale=district.locale)
 
-    def _send(
-        self, service: Service, tenant: DistrictId, waiting: Queued, column: str, subject: str
-    ) -> tuple[Response, Queued]:
+    def _ends_before_sending(self, way: _Way, waiting: Queued, place: Place, result: Result | None) -> bool:
+        """Whether there is nothing to send: it arrived before a crash, or a teacher's own grade stands there.
+
+        Where the results cannot be read, or hold no grade, the score is sent.
+        """
+        if result is None or result.points is None:
+            return False
+        maximum = place.column.score_maximum
+        if waiting.attempted and not waiting.cleared and scores.stands(result, waiting.score, maximum):
+            self._settle(way.tenant, waiting, "delivered", None)
+            return True
+        if any(scores.stands(result, one, maximum) for one in waiting.may_stand):
+            return False
+        if waiting.delivered_at is not None and self._clock.now() - waiting.delivered_at < SETTLING:
+            self._wait(way.tenant, waiting, SETTLING)
+            return True
+        self._settle(way.tenant, waiting, "regraded", REGRADED)
+        return True
+
+    def _again(self, way: _Way, waiting: Queued, place: Place) -> Place:
+        """The LMS does not know the column, or the person: if the column is there, it is the person."""
+        if self._columns.stands(way.calls, place.url):
+            raise Parked(STRANGER)
+        found = self._columns.place(way.service, waiting.column_id, way.locale, gone=place.url)
+        self._if_made_anew(way, waiting, found)
+        return found
+
+    def _if_made_anew(self, way: _Way, waiting: Queued, place: Place) -> None:
+        if place.anew:
+            with self._database.tenant(way.tenant) as connection:
+                self._outbox.send_again(connection, way.tenant, waiting.column_id, but=waiting.id)
+
+    def _send(self, way: _Way, waiting: Queued, place: Place, result: Result | None) -> tuple[Response, Queued]:
         """The grant is read again in the transaction that marks the score as attempted, right before the send."""
-        with self._database.tenant(tenant) as connection:
-            service_of(connection, self._district(connection), service.grant_id)
+        with self._database.tenant(way.tenant) as connection:
+            service_of(connection, self._district(connection), way.service.grant_id)
             sent = outbox.take(connection, waiting.id, mark=True)
         if sent is None:
-            raise Parked("The score was settled meanwhile.")
-        url = score_url(column, "scores")
-        body = _score(sent, subject)
-        return self._call(service, "POST", url, ("score",), body=body, media="v1.score+json"), sent
+            raise Parked(SETTLED)
+        extra: Mapping[str, Any] = {} if sent.new_submission else way.calls.profile.same_submission
+        comment = _comment(way, sent, result)
+        body = scores.score(sent, way.subject, place.column.score_maximum, comment, extra)
+        url = score_url(place.url, "scores")
+        return way.calls.call("POST", url, SCORE, body=body, media="v1.score+json"), sent
 
-    def _judge(
-        self, service: Service, tenant: DistrictId, sent: Queued, column: str, subject: str, answer: Response
-    ) -> None:
-        if answer.status < 300 or (
-            answer.status in (409, 400, 412) and self._stands_there(service, column, subject, sent)
-        ):
-            self._settle(tenant, sent, "delivered", None)
-        elif answer.status == 409:
-            self._settle(tenant, sent, "stale", "The LMS holds a newer grade than this one; it was left as it is.")
-        elif answer.status == 401:
+    def _judge(self, way: _Way, sent: Queued, place: Place, answer: Response) -> None:
+        """What the answer says of the score. A resend after a crash is refused as too old: the results decide."""
+        if answer.status < 300:
+            self._settle(way.tenant, sent, "delivered", None)
+            return
+        if answer.status == 401:
             raise RejectedCredentials("The LMS refused the token twice.")
+        result = Results(way.calls).of(place.url, way.subject) if answer.status in (400, 409, 412) else None
+        graded = result is not None and result.points is not None
+        maximum = place.column.score_maximum
+        if result is not None and graded and not sent.cleared and scores.stands(result, sent.score, maximum):
+            self._settle(way.tenant, sent, "delivered", None)
+        elif result is not None and graded and not any(scores.stands(result, one, maximum) for one in sent.may_stand):
+            self._settle(way.tenant, sent, "regraded", REGRADED)
+        elif answer.status == 409 or graded:
+            self._settle(way.tenant, sent, "stale", NEWER)
         else:
-            raise Parked(REASONS.get(answer.status, REASONS[400]))
-
-    def _stands_there(self, service: Service, column: str, subject: str, sent: Queued) -> bool:
-        """Whether the LMS took this very score before: a resend after a crash is answered by 409 (design 6.7)."""
-        url = with_parameters(score_url(column, "results"), {"user_id": subject})
-        answer = self._call(service, "GET", url, ("result.readonly",), media="v2.resultcontainer+json")
-        found = answer.json() if answer.status < 300 else None
-        for row in found if isinstance(found, list) else ():
-            if isinstance(row, dict) and row.get("userId") == subject and _equal(row, sent.score):
-                return True
-        return False
-
-    def _line_item(self, service: Service, waiting: Queued) -> str:
-        """The column's address: the launch's own, else found or made once; the row is locked meanwhile."""
-        with self._database.tenant(service.district_id) as connection:
-            row = connection.execute(_COLUMN, {"id": waiting.column_id}).one()
-            if row.line_item_url is not None:
-                return str(row.line_item_url)
-            if row.lineitem_url is not None and row.activity_id == row.link_activity_id:
-                url = str(row.lineitem_url)
-            else:
-                url = self._find_or_make(service, row)
-            grants.fence(connection, service.grant_id, service.epoch)
-            connection.execute(_SET_URL, {"id": waiting.column_id, "url": url})
-            return url
-
-    def _find_or_make(self, service: Service, row: sa.Row[Any]) -> str:
-        if row.lineitems_url is None or AGS + "lineitem" not in row.ags_scopes:
-            raise Parked("The LMS gave no column for this link, and does not let this tool make one.")
-        ours = str(row.id)
-        filters = {"resource_id": ours, "resource_link_id": row.resource_link_id}
-        listing = with_parameters(row.lineitems_url, filters)
-        answer = self._call(service, "GET", listing, ("lineitem",), media="v2.lineitemcontainer+json")
-        found = answer.json() if answer.status < 300 else None
-        for item in found if isinstance(found, list) else ():
-            if isinstance(item, dict) and item.get("resourceId") == ours and isinstance(item.get("id"), str):
-                return str(item["id"])
-        made = LineItem().set_label(self._title(row.lesson_id)).set_score_maximum(SCORE_MAXIMUM)
-        body = json.loads(made.set_resource_id(ours).get_value())
-        body["resourceLinkId"] = row.resource_link_id
-        media = "v2.lineitem+json"
-        answer = self._call(service, "POST", row.lineitems_url, ("lineitem",), body=json.dumps(body), media=media)
-        item = answer.json() if answer.status < 300 else None
-        if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-            raise Parked(REASONS.get(answer.status, REASONS[403]))
-        return str(item["id"])
-
-    def _forget_line_item(self, tenant: DistrictId, waiting: Queued, column: str) -> None:
-        with self._database.tenant(tenant) as connection:
-            connection.execute(_FORGET_URL, {"id": waiting.column_id, "url": column})
-
-    def _call(
-        self, service: Service, method: str, url: str, scopes: tuple[str, ...], *, media: str, body: str | None = None
-    ) -> Response:
-        """One call with a token; a 401 gets one new token, then it stands."""
-        wanted = [AGS + scope for scope in scopes]
-        for attempt in range(2):
-            token = self._tokens.bearer(service, wanted)
-            answer = self._transport(service).request(
-                method,
-                url,
-                headers={"Accept" if body is None else "Content-Type": MEDIA + media},
-                body=None if body is None else body.encode(),
-                authorization=Authorization.bearer(token, hosts={host_of(url)}),
-                accept=REFUSALS,
-            )
-            if answer.status != 401 or attempt == 1:
-                break
-            self._tokens.forget(service, wanted)
-        return answer
+            raise Parked(REASONS.get(answer.status, PERSON))
 
     def _wait(self, tenant: DistrictId, waiting: Queued, how_long: timedelta) -> None:
         if waiting.attempts >= MOST_ATTEMPTS:
-            self._settle(tenant, waiting, "parked", "The LMS did not answer for hours. Send it again when it does.")
+            self._settle(tenant, waiting, "parked", SILENT)
             return
         with self._database.tenant(tenant) as connection:
             outbox.count_attempt(connection, waiting)
@@ -220,31 +212,11 @@ class DeliverGrade:
             outbox.settle(connection, sent, state, reason, self._clock.now())
 
 
-_COLUMN = sa.text(
-    """
-SELECT c.id, c.activity_id, c.line_item_url, l.lineitem_url, l.lineitems_url, l.ags_scopes, l.resource_link_id,
-  l.lesson_id, l.activity_id AS link_activity_id
-FROM grade_column c JOIN resource_link l ON l.id = c.resource_link_id WHERE c.id = :id FOR UPDATE OF c
-"""
-)
-_SET_URL = sa.text("UPDATE grade_column SET line_item_url = :url WHERE id = :id")
-_FORGET_URL = sa.text("UPDATE grade_column SET line_item_url = NULL WHERE id = :id AND line_item_url = :url")
-
-
-def _score(sent: Queued, subject: str) -> str:
-    made = Grade().set_score_given(round(sent.score * SCORE_MAXIMUM, 4)).set_score_maximum(SCORE_MAXIMUM)
-    made.set_timestamp(_timestamp(sent.score_at)).set_user_id(subject)
-    made.set_activity_progress("Completed" if sent.completed else "InProgress").set_grading_progress("FullyGraded")
-    return str(made.get_value())
-
-
-def _timestamp(at: datetime) -> str:
-    """ISO 8601 with zone and sub-seconds, as AGS wants it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _equal(row: dict[str, Any], score: float) -> bool:
-    given, most = row.get("resultScore"), row.get("resultMaximum", SCORE_MAXIMUM)
-    if not isinstance(given, (int, float)) or not isinstance(most, (int, float)) or most <= 0:
-        return False
-    return abs(given / most - score) < 1e-4
+def _comment(way: _Way, sent: Queued, result: Result | None) -> str:
+    """How much is done, where that takes the place of what this tool said before and of nobody else's words."""
+    said = partial(wording, way.locale)
+    if not (way.calls.profile.comments_replace or sent.new_submission):
+        return ""
+    if result is not None and not scores.our_comment(sent, result.comment, said):
+        return ""
+    return said(sent.done, sent.activities)

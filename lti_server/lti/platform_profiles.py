@@ -62,6 +62,8 @@ class PlatformProfile:
     # decides, or launch and sync would each undo the other.
     lists_assistants_as_learners: bool = False
 
+    # Whether a comment takes the place of the one before; Canvas adds each to a growing list.
+    comments_replace: bool = True
     # Beside a score that hands in nothing new: Canvas makes a submission of every score otherwise.
     same_submission: Mapping[str, Any] = field(default_factory=_none)
 
@@ -96,6 +98,7 @@ def _canvas(environment: str) -> PlatformProfile:
         configuration=MappingProxyType({"https://canvas.instructure.com/lti/privacy_level": "name_only"}),
         members_limit=50,
         rlid_takes_role=False,
+        comments_replace=False,
         same_submission=MappingProxyType({"https://canvas.instructure.com/lti/submission": {"new_submission": False}}),
         storage_origins=MappingProxyType({f"https://{canvas}": f"https://{sso}"}),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -50,24 +49,12 @@ class Whose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """What a gradebook column shows: `score` in [0, 1]."""
+    """What a gradebook column shows: `score` in [0, 1], above it by extra credit alone; `done` of its `activities`."""
 
     score: float
     completed: bool
-
-
-def grade(activities: Sequence[str], summaries: Mapping[str, Summary], activity_id: str) -> Grade:
-    """The grade of a lesson is the mean of the best scores of all its activities, missing ones counting 0.
-
-    Of a link to one activity it is that activity's best.
-    """
-    wanted = [activity_id] if activity_id else list(activities)
-    found = [summaries.get(name) for name in wanted]
-    total = sum(one.best_score for one in found if one is not None)
-    return Grade(
-        score=round(total / len(wanted), 6),
-        completed=all(one is not None and one.completed for one in found),
-    )
+    done: int
+    activities: int
 
 
 def next_score_at(now: datetime, last: datetime | None, *, last_attempted: bool) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
 from lti_server.privacy.districts import District
 from lti_server.privacy.model import Origin, Policy, Purpose
-from lti_server.progress.model import Attempt, Grade, Summary, Whose, grade
+from lti_server.progress.model import Attempt, Summary, Whose
 
 EARLIEST_S = 30 * 86_400
 LATEST_AHEAD = timedelta(minutes=5)
@@ -62,8 +62,10 @@ class Store(Protocol):
 
 
 class GradeOutbox(Protocol):
-    def queue(self, connection: Connection, session: LessonSession, lesson: Lesson, found: Grade) -> None:
-        """Put a grade into the outbox on the caller's transaction, where it may go back."""
+    def queue(
+        self, connection: Connection, session: LessonSession, lesson: Lesson, found: Mapping[str, Summary]
+    ) -> None:
+        """Put the grades that follow into the outbox on the caller's transaction, where they may go back."""
         ...
 
 
@@ -130,8 +132,7 @@ class Progress:
                 self._check_repeated(connection, session.person_id, lesson, attempt)
             found = self._store.summaries(connection, session.person_id, lesson.id)
             if added:
-                activities = [one.id for one in lesson.activities]
-                self._outbox.queue(connection, session, lesson, grade(activities, found, session.activity_id))
+                self._outbox.queue(connection, session, lesson, found)
             return Saved(saved=True, summary=found[attempt.activity_id])
 
     def _check_repeated(self, connection: Connection, person_id: PersonId, lesson: Lesson, attempt: Attempt) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from lti_server.db import metadata
 
@@ -59,6 +60,9 @@ grade_column = sa.Table(
     sa.Column("activity_id", sa.Text, nullable=False),
     sa.Column("line_item_url", sa.Text),
     sa.Column("created_at", UTC, nullable=False),
+    sa.Column("made", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("label", sa.Text),
+    sa.Column("lineitems_url", sa.Text),
     sa.UniqueConstraint("resource_link_id", "activity_id", name="uq_grade_column_resource_link_id_activity_id"),
 )
 
@@ -81,6 +85,14 @@ grade_delivery = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("queued_at", UTC, nullable=False),
     sa.Column("settled_at", UTC),
+    sa.Column("cleared", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("done", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("activities", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("started_at", UTC),
+    sa.Column("submitted_at", UTC),
+    sa.Column("new_submission", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("may_stand", pg.ARRAY(sa.Double), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("delivered_at", UTC),
     sa.UniqueConstraint("column_id", "person_id", name="uq_grade_delivery_column_id_person_id"),
     sa.Index("ix_grade_delivery_queued", "district_id", "score_at", postgresql_where=sa.text("state = 'queued'")),
 )

@@ -23,6 +23,7 @@ from lti_server_demo_lms.world import Person, sample_world
 
 from lti_server.app import House, build_house, create_app
 from lti_server.ids import Clock
+from lti_server.lessons.model import GradebookColumn, Text
 from lti_server.lti.registrations import Platform
 from lti_server.privacy.districts import District
 from lti_server.settings import Settings
@@ -46,14 +47,15 @@ class Street:
     def pupils(self) -> list[Person]:
         return list(self.lms.config.world.districts[0].courses[0].pupils)
 
-    def token(self, pupil: int = 0) -> str:
+    def token(self, pupil: int = 0, course_number: int = 0) -> str:
         """A pupil's whole way from the course to the lesson's token."""
-        course = self.lms.config.world.districts[0].courses[0]
+        course = self.lms.config.world.districts[0].courses[course_number]
         with requests.Session() as browser:
             browser.post(
                 f"{self.lms_url}/{SLUG}/sign-in", data={"person": self.pupils[pupil].id}, timeout=10
             ).raise_for_status()
-            form = browser.get(f"{self.lms_url}/{SLUG}/launch/{course.id}-{LESSON}", timeout=10)
+            link = next(one.id for one in course.links if one.lesson_id == LESSON)
+            form = browser.get(f"{self.lms_url}/{SLUG}/launch/{link}", timeout=10)
             action = re.search(r'action="([^"]*/lti/launch)"', form.text)
             assert action, form.text
             fields = {name: unescape(value) for name, value in HIDDEN.findall(form.text)}
@@ -98,9 +100,26 @@ class Street:
         (found,) = self.deliveries()
         return str(found.state)
 
-    def standing(self) -> list[dict[str, Any]]:
+    def deliver_all(self) -> set[str]:
+        """Run the job of each delivery once; answers with the states."""
+        for row in self.deliveries():
+            self.house.handlers()["grades.deliver"](str(self.district.id), str(row.id))
+        return {str(row.state) for row in self.deliveries()}
+
+    def line_items(self, course_number: int = 0) -> dict[str, tuple[int, dict[str, Any]]]:
+        """The columns of a course by their labels: number and body."""
+        course = self.lms.config.world.districts[0].courses[course_number]
+        return {str(body["label"]): (item, body) for item, body in self.lms.store.line_items(SLUG, course.id)}
+
+    def declare(self, *columns: GradebookColumn, title: Text | None = None) -> None:
+        """Let the lesson have these further columns, or another title."""
+        known = self.house.catalogue._packaged
+        lesson = known[LESSON]
+        known[LESSON] = dataclasses.replace(lesson, columns=columns, title=title or lesson.title)
+
+    def standing(self, course_number: int = 0) -> list[dict[str, Any]]:
         """The scores in the gradebook."""
-        course = self.lms.config.world.districts[0].courses[0]
+        course = self.lms.config.world.districts[0].courses[course_number]
         items = self.lms.store.line_items(SLUG, course.id)
         return [score for item, _ in items for score in self.lms.store.scores(item).values()]
 

@@ -78,20 +78,6 @@ def test_a_score_that_was_taken_before_a_crash_is_not_sent_twice(on: Street, tok
     assert len(on.standing()) == 1
 
 
-def test_a_newer_grade_in_the_lms_is_left_as_it_is(on: Street, token: str, clock: FakeClock) -> None:
-    on.save(token)
-    on.deliver()
-    clock.pass_s(5)
-    on.save(token, 1)
-    course = on.lms.config.world.districts[0].courses[0]
-    ((item, _),) = on.lms.store.line_items("north-valley", course.id)
-    regraded = {"userId": on.pupils[0].id, "scoreGiven": 7, "scoreMaximum": 100, "gradingProgress": "FullyGraded"}
-    clock.pass_s(20)
-    assert on.lms.store.take_score(item, on.pupils[0].id, regraded, clock.now())
-    assert on.deliver() == "stale"
-    assert on.standing()[0]["scoreGiven"] == 7
-
-
 def test_a_refused_token_is_renewed_once(on: Street, token: str) -> None:
     on.save(token)
     on.lms.faults.score = [Answer(401)]
