@@ -180,6 +180,6 @@ def test_at_each_vendors_a_better_score_follows_and_a_teachers_grade_stays(
         on.lms.faults.score = [Answer(PROFILES[vendor].not_gradable.status)]
         with on.house.database.tenant(on.district.id) as connection:
             connection.execute(sa.text("DELETE FROM grade_delivery"))
-        on.save(token, 3)
+        on.save(on.token(1))
         assert on.deliver() == "parked"
         assert "LMS" in on.deliveries()[0].reason
