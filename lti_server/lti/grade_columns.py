@@ -188,7 +188,8 @@ SELECT c.id, c.activity_id, c.line_item_url, c.lineitems_url AS column_container
   CASE WHEN NOT EXISTS (SELECT FROM grade_column x WHERE x.resource_link_id = l.id AND x.id <> c.id
     AND x.line_item_url = l.lineitem_url) THEN l.lineitem_url END AS lineitem_url,
   EXISTS (SELECT FROM resource_link o WHERE o.lineitem_url = l.lineitem_url AND o.id <> l.id
-    AND o.created_at < l.created_at AND o.lineitems_url IS DISTINCT FROM l.lineitems_url) AS of_origin
+    AND (o.id = l.copied_from_id OR o.created_at < l.created_at AND o.copied_from_id IS DISTINCT FROM l.id)
+    AND o.lineitems_url IS DISTINCT FROM l.lineitems_url) AS of_origin
 FROM grade_column c JOIN resource_link l ON l.id = c.resource_link_id WHERE c.id = :id FOR UPDATE OF c
 """
 )

@@ -175,3 +175,41 @@ def test_a_lesson_is_the_same_after_the_store() -> None:
     )
     (lesson,) = read(text)
     assert schemas.from_document(json.loads(json.dumps(schemas.document(lesson)))) == lesson
+
+
+TWO = [{"id": "one", "title": "One"}, {"id": "two", "title": "Two"}]
+COLUMN = {"id": "reading", "title": "Reading", "activities": ["one"]}
+
+
+def test_a_declared_column_is_read_kept_and_read_again() -> None:
+    column = {**COLUMN, "activities": ["one", "two"], "extra_credit": ["two"], "score_maximum": 10}
+    (lesson,) = read(changed(activities=TWO, columns=[column, {**COLUMN, "id": "plain"}]))
+    first, second = lesson.columns
+    assert (first.activities, first.extra_credit, first.score_maximum) == (("one", "two"), ("two",), 10)
+    assert (second.extra_credit, second.score_maximum) == ((), 100)
+    assert schemas.from_document(json.loads(json.dumps(schemas.document(lesson)))) == lesson
+
+
+@pytest.mark.parametrize(
+    ("column", "pointer"),
+    [
+        ({**COLUMN, "activities": []}, "activities"),
+        ({**COLUMN, "activities": ["nowhere"]}, "activities/0"),
+        ({**COLUMN, "activities": ["one", "one"]}, "activities/1"),
+        ({**COLUMN, "activities": ["one", "two"], "extra_credit": ["one", "two"]}, "extra_credit"),
+        ({**COLUMN, "extra_credit": ["two"], "activities": ["one"]}, "extra_credit/0"),
+        ({**COLUMN, "score_maximum": 0}, "score_maximum"),
+        ({**COLUMN, "score_maximum": True}, "score_maximum"),
+        ({**COLUMN, "score_maximum": "10"}, "score_maximum"),
+        ({**COLUMN, "score_maximum": float("inf")}, "score_maximum"),
+        ({**COLUMN, "weight": 1}, "weight"),
+        ({"id": "reading", "activities": ["one"]}, "title"),
+    ],
+)
+def test_each_fault_of_a_column_is_named_in_its_place(column: dict[str, object], pointer: str) -> None:
+    found = faults(changed(activities=TWO, columns=[column]).replace("Infinity", ".inf"))
+    assert set(found) == {f"/columns/0/{pointer}"}
+
+
+def test_two_columns_of_one_id_are_a_fault() -> None:
+    assert set(faults(changed(activities=TWO, columns=[COLUMN, COLUMN]))) == {"/columns/1/id"}
