@@ -79,7 +79,7 @@ def test_a_third_of_a_hundred_has_no_noise() -> None:
 
 
 @given(
-    st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2050, 1, 1)),  # noqa: DTZ001
+    st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2050, 1, 1)),  # noqa: DTZ001  the zone is added below
     st.integers(-14, 14),
     st.lists(st.tuples(st.floats(-100, 100), st.booleans()), max_size=10),
 )
