@@ -45,7 +45,8 @@ def say(house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 def played(client: FlaskClient, platform: Platform, house: House, district: District) -> str:
     """A pupil came, and did something in the lesson whose grade waits for the LMS."""
     token = token_of(client, platform, house, **AGS)
-    assert post(client, token, attempt(house, work={"bits": "1010"})).json["saved"]
+    saved = post(client, token, attempt(house, work={"bits": "1010"})).get_json()
+    assert saved["saved"] is True
     assert all(counted(house, district, table) for table in KEPT)
     return token
 
