@@ -65,7 +65,7 @@ from lti_server.providers.errors import BrokeContract
 from lti_server.providers.faults import server_errors
 from lti_server.providers.registry import Registry, load_registry
 from lti_server.providers.transport import HttpTransport, outbound_session
-from lti_server.roster import apply, store
+from lti_server.roster import apply, courses, store
 from lti_server.roster.service import SyncRoster
 from lti_server.settings import Settings
 from lti_server.tasks import Handler, Queue, Sweep, Worker
@@ -316,9 +316,11 @@ class House:
             fence=self.grants.fence,
             tokens=self.service_tokens,
             district=self.entered,
+            clock=self.clock,
         )
         return SyncRoster(
-            database=self.database, source=source, records=store, changes=apply, intake=self.intake,
+            database=self.database, source=source, records=store, courses=courses,
+            changes=apply, intake=self.intake,
             open_run=self._open_run, clock=self.clock,
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from lti_server.ids import ContractId, DistrictId, MembershipId, SectionId, Sess
 from lti_server.lti import course_copies, store
 from lti_server.lti.claims import Launch, check_message, without_person
 from lti_server.lti.course_copies import Origin
+from lti_server.lti.course_sections import said_sections, section_source_id
 from lti_server.lti.lesson_link import Wanted, completed, wanted, wanted_item
 from lti_server.lti.messages import PURPOSE, Message
 from lti_server.lti.notice_claims import NoticeService
@@ -27,7 +28,7 @@ from lti_server.lti.store import Arrival, Link, NoticesAsked, Standing
 from lti_server.privacy import log
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.crypto import new_token, token_hash
-from lti_server.roster.arrival import CourseSaid, put_membership, put_section
+from lti_server.roster.arrival import CourseSaid, put_membership, put_section, sections_said
 
 TICKET_LIFE = timedelta(seconds=60)
 SESSION_LIFE = timedelta(hours=12)
@@ -276,8 +277,8 @@ class OpenLaunch:
         if launch.context is None:
             return None, None
         section_id = arrival.section_id
-        said = (launch.context.title or arrival.section_name, launch.memberships_url or arrival.memberships_url)
-        if section_id is None or said != (arrival.section_name, arrival.memberships_url):
+        course_said = (launch.context.title or arrival.section_name, launch.memberships_url or arrival.memberships_url)
+        if section_id is None or course_said != (arrival.section_name, arrival.memberships_url):
             course = CourseSaid(
                 scope=str(standing.deployment_row_id),
                 source_id=launch.context.id,
@@ -289,9 +290,11 @@ class OpenLaunch:
             return section_id, None
         if arrival.membership_id is not None and arrival.membership_role == role.value:
             return section_id, arrival.membership_id
+        said = [section_source_id(launch.context.id, one) for one in said_sections(launch.custom)]
         membership_id = put_membership(
             connection, standing.district_id, source, section_id=section_id, person_id=known.person_id,
             role=role.value, ends_former=arrival.membership_id is not None,
+            within=sections_said(connection, section_id, said),
         )  # fmt: skip
         return section_id, membership_id
 

@@ -58,6 +58,9 @@ class PlatformProfile:
     members_limit: int | None = None
     # Whether `role` counts beside `rlid`; Canvas forgets it.
     rlid_takes_role: bool = True
+    # Whether the course's own id may be the `rlid`, and each member's sections stand in the custom parameters then
+    # (Canvas). A link's id would list those alone who may open that link.
+    rlid_tells_sections: bool = False
     # A member list that calls non-editing teachers Learner, whom launches call Instructor (Moodle). There the launch
     # decides, or launch and sync would each undo the other.
     lists_assistants_as_learners: bool = False
@@ -99,6 +102,7 @@ def _canvas(environment: str) -> PlatformProfile:
         members_limit=50,
         rlid_takes_role=False,
         comments_replace=False,
+        rlid_tells_sections=True,
         same_submission=MappingProxyType({"https://canvas.instructure.com/lti/submission": {"new_submission": False}}),
         storage_origins=MappingProxyType({f"https://{canvas}": f"https://{sso}"}),
     )

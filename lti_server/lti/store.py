@@ -56,7 +56,10 @@ LEFT JOIN identity i ON i.district_id = :district AND i.issuer = :issuer AND i.c
   AND i.subject_hash = :subject AND i.ended_at IS NULL
 LEFT JOIN person p ON p.id = i.person_id
 LEFT JOIN section s ON s.grant_id = :grant AND s.source_scope = :scope AND s.source_id = :context
-LEFT JOIN membership m ON m.section_id = s.id AND m.person_id = p.id AND m.ended_at IS NULL
+LEFT JOIN LATERAL (
+  SELECT m.id, m.role FROM membership m JOIN section c ON c.id = m.section_id
+  WHERE m.person_id = p.id AND m.ended_at IS NULL AND (c.id = s.id OR c.course_section_id = s.id)
+  ORDER BY c.id = s.id, m.started_at, m.id LIMIT 1) m ON true
 LEFT JOIN notice_handler h ON h.deployment_row_id = :deployment
 LEFT JOIN resource_link l ON l.deployment_row_id = :deployment AND l.resource_link_id = :link
 """

@@ -8,9 +8,10 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import store as people
 from lti_server.accounts.model import Known, Subject
+from lti_server.ids import PersonId
 from lti_server.roster import store
-from lti_server.roster.gate import Class, Told
-from lti_server.roster.model import Counts, Hold
+from lti_server.roster.gate import Class, Course, Told
+from lti_server.roster.model import Counts, Hold, Standing
 from lti_server.roster.reconcile import Plan, holds, plan
 from lti_server.roster.run import Run
 
@@ -28,37 +29,51 @@ def known(connection: Connection, run: Run, subjects: Sequence[Subject]) -> dict
 def bring_up(
     connection: Connection,
     run: Run,
-    classes: Sequence[Class],
+    courses: Sequence[Course],
     told: Mapping[Subject, Told],
     stand: Mapping[Subject, Known],
 ) -> tuple[Counts, list[Hold]]:
-    """Plan every class; change those that no rule holds. A held class stays as it is, its new people too."""
-    by_source = {subject.subject: one for subject, one in stand.items()}
+    """Plan every course; change those that no rule holds. A held course stays as it is, its new people too."""
+    known = {subject.subject: one.person_id for subject, one in stand.items()}
     counts, held, plans = Counts(), list[Hold](), list[tuple[Class, Plan]]()
-    for one in classes:
-        found, waits = _planned(connection, run, one, by_source)
+    for course in courses:
+        found, waits = _planned(connection, run, course, known)
         held += waits
         if not waits:
-            plans.append((one, found))
-            counts.add(_memberships(found))
+            plans += found
+            counts.add(_counted(course, [changes for _, changes in found]))
     wanted = {source_id for one, _ in plans for source_id in one.roles}
     mine = {subject: one for subject, one in told.items() if one.source_id in wanted}
     everyone = _people(connection, run, mine, stand, counts)
     if run.writes:
-        for one, found in plans:
-            _change(connection, run, one, found, everyone)
+        for one, changes in plans:
+            _change(connection, run, one, changes, everyone)
     return counts, held
 
 
-def _planned(connection: Connection, run: Run, one: Class, by_source: Mapping[str, Known]) -> tuple[Plan, list[Hold]]:
-    standing = store.live_members(connection, one.section_id, run.grant_id)
-    known = {name: who.person_id for name, who in by_source.items()}
-    found = plan(standing, one.roles, known, launched_teachers_stay=one.launched_teachers_stay)
-    waits = holds(found, standing, one.roles, str(one.section_id))
-    if one.torn:
-        detail = f"{one.torn} people are told of in two roles at once."
-        waits.append(Hold(rule="conflict", scope=str(one.section_id), detail=detail))
-    return found, waits
+def _planned(
+    connection: Connection, run: Run, course: Course, known: Mapping[str, PersonId]
+) -> tuple[list[tuple[Class, Plan]], list[Hold]]:
+    """A plan for each class. Whether too many would go is judged of the course: who moves within it does not go."""
+
+    def planned(standing: Mapping[PersonId, Standing], roles: Mapping[str, str]) -> Plan:
+        stay = course.launched_teachers_stay
+        return plan(standing, roles, known, launched_teachers_stay=stay, left=course.left)
+
+    plans: list[tuple[Class, Plan]] = []
+    everyone: dict[PersonId, Standing] = {}
+    roles: dict[str, str] = {}
+    for one in course.classes:
+        standing = store.live_members(connection, one.section_id, run.grant_id)
+        plans.append((one, planned(standing, one.roles)))
+        everyone.update(standing)
+        roles.update(one.roles)
+    scope, changes = str(course.section_id), course.left is not None
+    waits = holds(planned(everyone, roles), everyone, roles, scope, changes=changes)
+    torn = sum(one.torn for one in course.classes)
+    if torn:
+        waits.append(Hold(rule="conflict", scope=scope, detail=f"{torn} people are told of in two roles at once."))
+    return plans, waits
 
 
 def _people(
@@ -94,11 +109,12 @@ def _change(connection: Connection, run: Run, one: Class, found: Plan, everyone:
     store.start(connection, run.district.id, one.section_id, run.source, who)
 
 
-def _memberships(found: Plan) -> Counts:
+def _counted(course: Course, plans: Sequence[Plan]) -> Counts:
     counts = Counts()
-    counts.sections.unchanged = 1
-    counts.memberships.added = len(found.starts)
-    counts.memberships.changed = len(found.swaps)
-    counts.memberships.removed = len(found.ends)
-    counts.memberships.unchanged = found.unchanged
+    counts.sections.added = course.new_sections
+    counts.sections.unchanged = sum(one.told for one in course.classes) - course.new_sections
+    counts.memberships.added = sum(len(one.starts) for one in plans)
+    counts.memberships.changed = sum(len(one.swaps) for one in plans)
+    counts.memberships.removed = sum(len(one.ends) for one in plans)
+    counts.memberships.unchanged = sum(one.unchanged for one in plans)
     return counts

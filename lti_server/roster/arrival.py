@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -31,8 +32,14 @@ ON CONFLICT (grant_id, source_scope, source_id) DO UPDATE SET
 RETURNING id
 """
 )
+# Wherever in the course somebody was.
 _END = sa.text(
-    "UPDATE membership SET ended_at = :now WHERE section_id = :section AND person_id = :person AND ended_at IS NULL"
+    "UPDATE membership SET ended_at = :now WHERE person_id = :person AND ended_at IS NULL"
+    " AND section_id IN (SELECT id FROM section WHERE id = :course OR course_section_id = :course)"
+)
+_SECTIONS = sa.text(
+    "SELECT id FROM section WHERE course_section_id = :course AND source_id = ANY(:said) AND archived_at IS NULL"
+    " ORDER BY created_at, id"
 )
 _START = sa.text(
     """
@@ -62,6 +69,14 @@ def put_section(connection: Connection, district_id: DistrictId, source: Source,
     return SectionId(found)
 
 
+def sections_said(connection: Connection, course_id: SectionId, source_ids: Sequence[str]) -> list[SectionId]:
+    """Those sections of a divided course that stand here already; a roster alone makes new ones."""
+    if not source_ids:
+        return []
+    found = connection.execute(_SECTIONS, {"course": course_id, "said": list(source_ids)}).scalars()
+    return [SectionId(one) for one in found]
+
+
 def put_membership(
     connection: Connection,
     district_id: DistrictId,
@@ -71,11 +86,18 @@ def put_membership(
     person_id: PersonId,
     role: str,
     ends_former: bool,
+    within: Sequence[SectionId] = (),
 ) -> MembershipId:
-    """Start a membership; a former one in another role ends in the same transaction."""
-    place = {"section": section_id, "person": person_id, "now": source.at}
+    """Start a membership; former ones in another role end in the same transaction.
+
+    `section_id` is the course, `within` those of its sections that somebody is in, where it is divided. The answer is
+    the first of what was started.
+    """
+    now = {"person": person_id, "now": source.at}
     if ends_former:
-        connection.execute(_END, place)
-    values = {**place, "id": new_id(), "district": district_id, "role": role, "grant": source.grant_id}
-    connection.execute(_START, {**values, "epoch": source.epoch})
-    return MembershipId(connection.execute(_LIVE, place).scalar_one())
+        connection.execute(_END, {**now, "course": section_id})
+    values = {**now, "district": district_id, "role": role, "grant": source.grant_id, "epoch": source.epoch}
+    places = list(within) or [section_id]
+    for place in places:
+        connection.execute(_START, {**values, "id": new_id(), "section": place})
+    return MembershipId(connection.execute(_LIVE, {**now, "section": places[0]}).scalar_one())

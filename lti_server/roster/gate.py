@@ -36,25 +36,34 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Class:
-    """One section as its source tells of it: the whole class. `torn`: how many it tells of in two roles at once."""
+    """One section as its source tells of it: the whole class. `torn`: how many it tells of in two roles at once.
+
+    `told` is false for a section of a course that is not divided so any more: it is empty by that.
+    """
 
     section_id: SectionId
     roles: Mapping[str, str]
     torn: int
-    launched_teachers_stay: bool = False
+    told: bool
 
     @classmethod
-    def of(
-        cls,
-        section_id: SectionId,
-        told: Iterable[Told],
-        heard: Iterable[Heard],
-        *,
-        launched_teachers_stay: bool = False,
-    ) -> Class:
-        roles = {one.source_id: one.roles[section_id] for one in told if section_id in one.roles}
-        torn = sum(section_id in one.torn for one in heard)
-        return cls(section_id=section_id, roles=roles, torn=torn, launched_teachers_stay=launched_teachers_stay)
+    def of(cls, section_id: SectionId, people: Iterable[Told], heard: Iterable[Heard], *, told: bool = True) -> Class:
+        roles = {one.source_id: one.roles[section_id] for one in people if section_id in one.roles}
+        return cls(section_id=section_id, roles=roles, torn=sum(section_id in one.torn for one in heard), told=told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What one read tells: the classes of a course, and those of its sections that are empty by it.
+
+    Whoever moves between them stays in the course. `left` are who went, where changes alone were told.
+    """
+
+    section_id: SectionId
+    classes: tuple[Class, ...]
+    new_sections: int = 0
+    launched_teachers_stay: bool = False
+    left: frozenset[str] | None = None
 
 
 def hear(read: Iterable[tuple[SectionId, Iterable[RosterPage]]]) -> dict[str, Heard]:
@@ -89,6 +98,15 @@ def admit(heard: Iterable[tuple[Heard, Known | None]], gate: Admit) -> tuple[lis
             refused[name] = refused.get(name, 0) + count
         admitted.append(Told(source_id=one.source_id, kind=kind, kept=kept, roles=one.roles))
     return admitted, refused
+
+
+def left(pages: Iterable[RosterPage]) -> frozenset[str] | None:
+    """Who is told to have gone, by the source's id; None where the whole class was told, so that absence counts."""
+    whole = list(pages)
+    if not any(page.delta for page in whole):
+        return None
+    live = {one.person_source_id for page in whole for one in page.memberships if one.active}
+    return frozenset(one.person_source_id for page in whole for one in page.memberships if not one.active) - live
 
 
 def _kind(one: Heard) -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from lti_server.ids import GrantId, MembershipId, PersonId, SectionId
@@ -15,15 +16,29 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+class Divided(StrEnum):
+    """Whether a course is one section here (`none`), its platform's sections, or one because they were not told."""
+
+    NONE = "none"
+    SECTIONS = "sections"
+    UNTOLD = "untold"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadableSection:
-    """A section whose members its platform tells of."""
+    """A course whose members its platform tells of.
+
+    `differences_url` tells of the changes since the last read; `read_whole_at` is when all of it was read last.
+    """
 
     id: SectionId
     grant_id: GrantId
     source_id: str
     name: str
     memberships_url: str
+    scope: str = ""
+    differences_url: str | None = None
+    read_whole_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from lti_server.ids import PersonId
@@ -30,8 +30,11 @@ def plan(
     known: Mapping[str, PersonId],
     *,
     launched_teachers_stay: bool = False,
+    left: Collection[str] | None = None,
 ) -> Plan:
     """The plan for one section. `told` is the whole class: the source's id of a person to their role.
+
+    With `left`, `told` are changes alone: then nobody goes but who is named in `left` (law 5).
 
     A membership that another grant added is never ended, and one that stands in the same role is left alone,
     whoever added it. `launched_teachers_stay`: the list calls assistants pupils, so who came to teach by a launch
@@ -50,14 +53,21 @@ def plan(
         else:
             swaps[key] = now
     present = {known[key] for key in told if key in known}
+    if left is not None:
+        present = standing.keys() - ({known[key] for key in left if key in known} - present)
     ends = tuple(one for person_id, one in standing.items() if _may_end(one) and person_id not in present)
     return Plan(starts=starts, swaps=swaps, ends=ends, unchanged=unchanged)
 
 
-def holds(found: Plan, standing: Mapping[PersonId, Standing], told: Mapping[str, str], scope: str) -> list[Hold]:
-    """Why a plan is not applied by itself: nobody is left, or too many would go at once. `scope`: the section's id."""
+def holds(
+    found: Plan, standing: Mapping[PersonId, Standing], told: Mapping[str, str], scope: str, *, changes: bool = False
+) -> list[Hold]:
+    """Why a plan is not applied by itself: nobody is left, or too many would go at once. `scope`: the section's id.
+
+    `changes`: what was told are changes alone, which may well be none.
+    """
     ours = sum(_may_end(one) for one in standing.values())
-    if ours and not told:
+    if ours and not told and not changes:
         return [Hold(rule="empty", scope=scope, detail=f"The class was told to be empty; {ours} are in it.")]
     gone = len(found.ends)
     if gone >= FEWEST_REMOVED and gone > LARGEST_SHARE * ours:

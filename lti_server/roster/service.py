@@ -22,7 +22,8 @@ from lti_server.privacy.contracts import in_force
 from lti_server.privacy.districts import District
 from lti_server.privacy.grant_states import Use
 from lti_server.providers.records import RosterPage
-from lti_server.roster.gate import Class, Heard, Told, admit, hear
+from lti_server.roster.courses import Part
+from lti_server.roster.gate import Class, Course, Heard, Told, admit, hear, left
 from lti_server.roster.model import Counts, Hold, ReadableSection, RunState
 from lti_server.roster.run import Run
 
@@ -80,6 +81,18 @@ class Records(Protocol):
     ) -> None: ...
 
 
+class Courses(Protocol):
+    """How a course is divided; `courses` is it."""
+
+    def parts(
+        self, connection: Connection, run: Run, course: ReadableSection, pages: Sequence[RosterPage]
+    ) -> tuple[list[Part], int]: ...
+
+    def note_read(
+        self, connection: Connection, course: ReadableSection, pages: Sequence[RosterPage], now: datetime
+    ) -> None: ...
+
+
 class Changes(Protocol):
     """People and memberships, as they stand and as they are to be; `apply` is it."""
 
@@ -89,7 +102,7 @@ class Changes(Protocol):
         self,
         connection: Connection,
         run: Run,
-        classes: Sequence[Class],
+        courses: Sequence[Course],
         told: Mapping[Subject, Told],
         stand: Mapping[Subject, Known],
     ) -> tuple[Counts, list[Hold]]: ...
@@ -139,6 +152,7 @@ class SyncRoster:
         database: Database,
         source: MemberSource,
         records: Records,
+        courses: Courses,
         changes: Changes,
         intake: Intake,
         open_run: OpenRun,
@@ -147,6 +161,7 @@ class SyncRoster:
         self._database = database
         self._source = source
         self._records = records
+        self._courses = courses
         self._changes = changes
         self._intake = intake
         self._open_run = open_run
@@ -224,7 +239,6 @@ class SyncRoster:
         dry_run: bool,
     ) -> None:
         """Gate, plan, holds, changes and the run's record: one transaction, under the grant that was there before."""
-        heard = hear((section.id, pages) for section, pages in read)
         with self._database.tenant(district.id) as connection:
             # Planned aside, so that a failure leaves no figures of what was rolled back.
             done = Outcome(run_ids=list(outcome.run_ids), holds=list(outcome.holds))
@@ -234,7 +248,7 @@ class SyncRoster:
                 id=done.run_ids[0], district=district, grant_id=platform.grant_id, epoch=platform.epoch,
                 at=self._clock.now(), writes=not dry_run,
             )  # fmt: skip
-            elements = self._change(connection, run, platform, heard, [section for section, _ in read], done)
+            elements = self._change(connection, run, platform, read, done)
             done.state = RunState.PLANNED if dry_run else RunState.HELD if done.holds else RunState.APPLIED
             self._record(connection, district, done, elements)
             grants.fence(connection, platform.grant_id, platform.epoch, Use.ROSTER)
@@ -247,23 +261,47 @@ class SyncRoster:
         connection: Connection,
         run: Run,
         platform: Platform,
-        heard: dict[str, Heard],
-        sections: Sequence[ReadableSection],
+        read: Sequence[tuple[ReadableSection, list[RosterPage]]],
         done: Outcome,
     ) -> set[str]:
-        """Plan the classes, and change those that nothing holds. Gives back the elements that were collected."""
+        """Plan the courses, and change those that nothing holds. Gives back the elements that were collected."""
         contract_id = self._contract(connection, run.district)
         subject_of = partial(_subject, platform)
-        known = self._changes.known(connection, run, [subject_of(name) for name in heard])
+        split = [(course, pages, *self._courses.parts(connection, run, course, pages)) for course, pages in read]
+        heard = hear((part.section_id, part.pages) for _, _, parts, _ in split for part in parts)
+        gone = {course.id: left(pages) for course, pages in read}
+        names = heard.keys() | {name for some in gone.values() for name in some or ()}
+        known = self._changes.known(connection, run, [subject_of(name) for name in names])
         pairs = [(one, known.get(subject_of(one.source_id))) for one in heard.values()]
         told, done.refused = admit(pairs, partial(self._intake, connection, contract_id, run.district.id))
-        stay = platform.launched_teachers_stay
-        classes = [Class.of(one.id, told, heard.values(), launched_teachers_stay=stay) for one in sections]
+        courses = [
+            Course(
+                section_id=course.id, classes=_classes(parts, told, heard), new_sections=new, left=gone[course.id],
+                launched_teachers_stay=platform.launched_teachers_stay,
+            )
+            for course, _, parts, new in split
+        ]  # fmt: skip
         by_subject = {subject_of(one.source_id): one for one in told}
-        counts, held = self._changes.bring_up(connection, run, classes, by_subject, known)
+        counts, held = self._changes.bring_up(connection, run, courses, by_subject, known)
         done.counts.add(counts)
         done.holds += held
+        self._note_reads(connection, run, read, held)
         return {element for one in told for element in one.kept.elements}
+
+    def _note_reads(
+        self,
+        connection: Connection,
+        run: Run,
+        read: Sequence[tuple[ReadableSection, list[RosterPage]]],
+        held: Sequence[Hold],
+    ) -> None:
+        """A course whose changes wait is read whole the next time, too."""
+        if not run.writes:
+            return
+        waits = {one.scope for one in held}
+        for course, pages in read:
+            if str(course.id) not in waits:
+                self._courses.note_read(connection, course, pages, run.at)
 
     def _record(self, connection: Connection, district: District, done: Outcome, elements: set[str]) -> None:
         """The run's record and the log's entry (law 12): counts and names of fields, never a value."""
@@ -309,6 +347,10 @@ class SyncRoster:
             yield
         finally:
             connection.close()
+
+
+def _classes(parts: Sequence[Part], told: Sequence[Told], heard: Mapping[str, Heard]) -> tuple[Class, ...]:
+    return tuple(Class.of(one.section_id, told, heard.values(), told=bool(one.pages)) for one in parts)
 
 
 def _subject(platform: Platform, source_id: str) -> Subject:

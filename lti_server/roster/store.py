@@ -20,8 +20,8 @@ from lti_server.roster.tables import membership, roster_run, section
 def readable(connection: Connection, section_id: SectionId | None) -> list[ReadableSection]:
     """Sections of live LTI platforms that offer the service; one of them with `section_id`."""
     select = sa.text(
-        "SELECT s.id, s.grant_id, s.source_id, s.name, s.memberships_url"
-        " FROM section s JOIN grants g ON g.id = s.grant_id"
+        "SELECT s.id, s.grant_id, s.source_id, s.name, s.memberships_url, s.source_scope, s.differences_url,"
+        " s.read_whole_at FROM section s JOIN grants g ON g.id = s.grant_id"
         " WHERE s.provider = 'lti' AND s.memberships_url IS NOT NULL AND s.archived_at IS NULL AND g.state = 'active'"
         " AND 'roster' = ANY (g.uses)"
         " AND (CAST(:id AS uuid) IS NULL OR s.id = :id) ORDER BY s.created_at, s.id"
@@ -29,7 +29,8 @@ def readable(connection: Connection, section_id: SectionId | None) -> list[Reada
     return [
         ReadableSection(
             id=SectionId(row.id), grant_id=GrantId(row.grant_id), source_id=row.source_id, name=row.name,
-            memberships_url=row.memberships_url,
+            memberships_url=row.memberships_url, scope=row.source_scope, differences_url=row.differences_url,
+            read_whole_at=row.read_whole_at,
         )
         for row in connection.execute(select, {"id": section_id})
     ]  # fmt: skip
@@ -160,7 +161,10 @@ def sections(connection: Connection) -> list[dict[str, Any]]:
         " count(m.id) FILTER (WHERE m.role = 'teacher') AS teachers,"
         " count(m.id) FILTER (WHERE m.role = 'pupil') AS pupils"
         " FROM section s LEFT JOIN membership m ON m.section_id = s.id AND m.ended_at IS NULL"
-        " WHERE s.archived_at IS NULL GROUP BY s.id ORDER BY s.created_at, s.id"
+        " WHERE s.archived_at IS NULL GROUP BY s.id"
+        # A course that is divided is its sections; a section that no course is divided into any more is none.
+        " HAVING count(m.id) > 0 OR (s.division <> 'sections' AND s.course_section_id IS NULL)"
+        " ORDER BY s.created_at, s.id"
     )
     return [
         {

@@ -23,8 +23,17 @@ section = sa.Table(
     sa.Column("memberships_url", sa.Text),
     sa.Column("created_at", UTC, nullable=False),
     sa.Column("archived_at", UTC),
+    sa.Column("course_section_id", sa.ForeignKey("section.id")),
+    sa.Column("division", sa.Text, nullable=False, server_default=sa.text("'none'")),
+    sa.Column("differences_url", sa.Text),
+    sa.Column("read_whole_at", UTC),
     sa.UniqueConstraint("grant_id", "source_scope", "source_id", name="uq_section_grant_id_source_scope_source_id"),
     sa.Index("ix_section_district_id", "district_id"),
+    sa.Index(
+        "ix_section_course_section_id",
+        "course_section_id",
+        postgresql_where=sa.text("course_section_id IS NOT NULL"),
+    ),
 )
 
 roster_run = sa.Table(
