@@ -151,6 +151,7 @@ def inspect(registration_id: str, last: int) -> dict[str, Any]:
         "notices": [
             {**asdict(one), "last_at": one.last_at.isoformat() if one.last_at else None} for one in found.notices
         ],
+        "courses": [asdict(one) for one in found.courses],
     }
 
 

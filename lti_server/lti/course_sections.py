@@ -54,7 +54,7 @@ def division(rows: Iterable[Mapping[str, Any]]) -> Division:
 def said_sections(custom: Mapping[str, Any]) -> dict[str, str]:
     """Names by id of somebody's sections; empty where they are not said, not expanded or make no sense."""
     raw = custom.get(IDS)
-    ids = [one.strip() for one in str(raw).split(",")] if isinstance(raw, (str, int)) else []
+    ids = [one.strip() for one in str(raw).split(",")] if _written(raw) else []
     fits = 0 < len(ids) <= MOST_SECTIONS and all(
         one.isascii() and one.isalnum() and len(one) <= LONGEST_ID for one in ids
     )
@@ -75,6 +75,11 @@ def section_name(title: str, name: str, section_id: str) -> str:
     if not name:
         return f"{title} ({section_id})"
     return name if name == title or not title else f"{title}: {name}"
+
+
+def _written(raw: object) -> bool:
+    """Canvas writes a single id as a number now and then."""
+    return isinstance(raw, (str, int)) and not isinstance(raw, bool)
 
 
 def _custom(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from lti_server.lti.reasons import sentence
 from lti_server.privacy import districts, log
 from lti_server.privacy.crypto import DistrictKeys, KeyRing
 from lti_server.privacy.doors import DoorKeys
+from lti_server.web.languages import N_
 
 MOST = 200
 # How far back the log is read for one platform among several of a district.
@@ -53,6 +54,29 @@ WHERE d.registration_id = :registration AND (h.deployment_row_id IS NOT NULL OR 
 GROUP BY d.id, h.deployment_row_id ORDER BY d.created_at, d.deployment_id
 """
 )
+
+
+# Courses whose platform was asked how they are divided and did not say.
+_UNTOLD = sa.text(
+    """
+SELECT DISTINCT s.name FROM section s
+JOIN registration r ON r.grant_id = s.grant_id
+WHERE r.id = :registration AND s.division = 'untold' AND s.archived_at IS NULL ORDER BY s.name LIMIT :most
+"""
+)
+NOT_DIVIDED = N_(
+    "The course is one class here, because the LMS did not say which of the course's sections each member is in. "
+    "In the tool's key in the LMS, add the custom fields section_ids=$Canvas.course.sectionIds and "
+    "section_names=$com.instructure.User.sectionNames; the next roster sync divides the course."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCourse:
+    """A course of which there is something to say."""
+
+    name: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +125,7 @@ class Inspection:
     launches: tuple[SeenLaunch, ...]
     deliveries: tuple[SeenDelivery, ...]
     notices: tuple[SeenNotices, ...]
+    courses: tuple[SeenCourse, ...] = ()
 
 
 class Inspector:
@@ -135,6 +160,7 @@ class Inspector:
                 launches=tuple(_launches(connection, keys, registration_id, most)),
                 deliveries=tuple(_deliveries(connection, registration_id, most)),
                 notices=tuple(_notices(connection, registration_id)),
+                courses=tuple(_courses(connection, registration_id, most)),
             )
 
 
@@ -156,6 +182,11 @@ def _launches(
         shown += 1
         if shown >= most:
             return
+
+
+def _courses(connection: Connection, registration_id: RegistrationId, most: int) -> Iterable[SeenCourse]:
+    for row in connection.execute(_UNTOLD, {"registration": registration_id, "most": most}):
+        yield SeenCourse(name=row.name, sentence=NOT_DIVIDED)
 
 
 def _deliveries(connection: Connection, registration_id: RegistrationId, most: int) -> Iterable[SeenDelivery]:

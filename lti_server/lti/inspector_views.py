@@ -86,4 +86,5 @@ def _shown(found: Inspection) -> dict[str, object]:
                      "why": _(one.sentence) if one.sentence else ""} for one in found.notices],
         "deliveries": [{"row": one, "state": states.get(one.state, one.state),
                         "why": _(one.sentence) if one.sentence else ""} for one in found.deliveries],
+        "courses": [{"name": one.name, "why": _(one.sentence)} for one in found.courses],
     }  # fmt: skip

@@ -295,7 +295,7 @@ class SyncRoster:
         read: Sequence[tuple[ReadableSection, list[RosterPage]]],
         held: Sequence[Hold],
     ) -> None:
-        """A course whose changes wait is read whole the next time, too."""
+        """Where changes wait, what was told before still holds: the next read is told of them again."""
         if not run.writes:
             return
         waits = {one.scope for one in held}

@@ -23,7 +23,10 @@ NEXT = '<{url}>; rel="next"'
 
 @dataclass
 class MemberList(Platform):
-    """`courses` are members by course; `link` is how the next page is named; `refuse` answers pages with a status."""
+    """`courses` are members by course; `link` is how the next page is named; `refuse` answers pages with a status.
+
+    `refuse_rlid` is a status for whoever asks for messages. With `changes`, the last page links to them.
+    """
 
     tool_jwks: Callable[[], dict[str, Any]] = lambda: {"keys": []}
     courses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -33,6 +36,9 @@ class MemberList(Platform):
     expired: set[str] = field(default_factory=set)
     tokens: list[str] = field(default_factory=list)
     assertions: list[dict[str, Any]] = field(default_factory=list)
+    refuse_rlid: int = 0
+    changes: list[dict[str, Any]] | None = None
+    asked: list[dict[str, str]] = field(default_factory=list)
     pages_read: int = 0
     expires_in: int = 3600
 
@@ -59,20 +65,28 @@ class MemberList(Platform):
         self.tokens.append(f"token-{len(self.tokens) + 1}")
         return 200, {"access_token": self.tokens[-1], "token_type": "Bearer", "expires_in": self.expires_in}
 
-    def members(self, course: str, page: int, authorization: str | None) -> tuple[int, dict[str, Any], str]:
+    def members(self, course: str, query: dict[str, str], authorization: str | None) -> tuple[int, dict[str, Any], str]:
         """One page, and the header that names the next."""
+        self.asked.append(query)
+        page = 0 if query["Page"] in ("First", "Changes") else int(query["Page"])
         self.pages_read += 1
         token = (authorization or "").removeprefix("Bearer ")
         if token not in self.tokens or token in self.expired:
             return 401, {"error": "invalid_token"}, ""
+        if "rlid" in query and self.refuse_rlid:
+            return self.refuse_rlid, {"error": "rlid"}, ""
         if page in self.refuse:
             return self.refuse[page], {"error": "sorry"}, ""
+        told = f'<{self.address}/members/{course}?tool=7&Page=Changes>; rel="differences"'
+        if query["Page"] == "Changes":
+            return 200, {"id": "x", "context": {"id": course}, "members": self.changes or []}, told
         rows = self.courses[course]
         first = page * self.page_size
         body = {"id": "x", "context": {"id": course}, "members": rows[first : first + self.page_size]}
         more = first + self.page_size < len(rows)
         following = f"{self.address}/members/{course}?tool=7&Page={page + 1}"
-        return 200, body, self.link.format(url=following, here=self.url(course)) if more else ""
+        last = "" if self.changes is None else told
+        return 200, body, self.link.format(url=following, here=self.url(course)) if more else last
 
 
 def _handler(peer: MemberList) -> type[BaseHTTPRequestHandler]:
@@ -87,10 +101,9 @@ def _handler(peer: MemberList) -> type[BaseHTTPRequestHandler]:
             if parts.path == "/jwks":
                 self._answer(200, peer.jwks(), "application/json")
                 return
-            named = parse_qs(parts.query)["Page"][0]
-            page = 0 if named == "First" else int(named)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             course = parts.path.removeprefix("/members/")
-            status, body, link = peer.members(course, page, self.headers.get("Authorization"))
+            status, body, link = peer.members(course, query, self.headers.get("Authorization"))
             self._answer(status, body, MEDIA, link)
 
         def _answer(self, status: int, body: object, media: str, link: str = "") -> None:

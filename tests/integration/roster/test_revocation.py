@@ -117,9 +117,9 @@ def test_what_was_read_while_it_was_withdrawn_is_thrown_away(
     """The page is answered after the first phase: its token and its members are kept by nobody."""
     answer = peer.members
 
-    def members(course: str, page: int, authorization: str | None) -> tuple[int, dict[str, Any], str]:
+    def members(course: str, query: dict[str, str], token: str | None) -> tuple[int, dict[str, Any], str]:
         house.grants.withdraw.begin(district.id, platform.grant_id, by="test", reason="left")
-        return answer(course, page, authorization)
+        return answer(course, query, token)
 
     monkeypatch.setattr(peer, "members", members)
     outcome = house.sync_roster()(district)

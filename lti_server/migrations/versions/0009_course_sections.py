@@ -4,11 +4,11 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0009"
+down_revision = "0008"
 
 HERE = Path(__file__).parent
 
 
 def upgrade() -> None:
-    op.get_bind().connection.cursor().execute((HERE / "0005_course_sections.sql").read_text(encoding="utf-8"))
+    op.get_bind().connection.cursor().execute((HERE / "0009_course_sections.sql").read_text(encoding="utf-8"))
