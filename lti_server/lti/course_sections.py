@@ -20,35 +20,31 @@ LONGEST_ID, LONGEST_NAME, MOST_SECTIONS = 64, 255, 200
 class Division:
     """How a course is divided: its sections' names by id, and the ids of each member's sections.
 
-    `unknown` counts those of whom the platform did not say it; then nobody is divided, for a pupil who is in no
-    section would be in nobody's class.
+    Whoever is not among `members` is in no section; a course with such a one cannot be divided, for a pupil who is
+    in no section would be in nobody's class.
     """
 
     names: Mapping[str, str]
     members: Mapping[str, tuple[str, ...]]
-    unknown: int
 
     @property
     def divides(self) -> bool:
         """A course of one section is that section."""
-        return not self.unknown and len(self.names) > 1
+        return len(self.names) > 1
 
 
 def division(rows: Iterable[Mapping[str, Any]]) -> Division:
     """Read the division off the members who are in the course now; each may be listed more than once."""
     names: dict[str, str] = {}
     members: dict[str, tuple[str, ...]] = {}
-    missing: set[str] = set()
     for row in rows:
         user_id = str(row["user_id"])
         found = said_sections(_custom(row))
-        if not found:
-            missing.add(user_id)
-            continue
         for section_id, name in found.items():
             names[section_id] = names.get(section_id) or name
-        members[user_id] = tuple(dict.fromkeys((*members.get(user_id, ()), *found)))
-    return Division(names=names, members=members, unknown=len(missing - members.keys()))
+        if found:
+            members[user_id] = tuple(dict.fromkeys((*members.get(user_id, ()), *found)))
+    return Division(names=names, members=members)
 
 
 def said_sections(custom: Mapping[str, Any]) -> dict[str, str]:

@@ -52,6 +52,12 @@ def member(row: object, section: str) -> tuple[SourcePerson, SourceMembership] |
     )
 
 
+def legacy_id(row: object) -> str:
+    """What an LMS called the member in an LTI 1.1 time (NRPS 2.0, 2.2); nothing where it says none."""
+    found = _text(row.get("lti11_legacy_user_id")) if isinstance(row, Mapping) else ""
+    return found if len(found) <= LONGEST_ID else ""
+
+
 def _text(value: Any) -> str:
     """Text, or nothing: an unexpanded variable is not a value (D2L sends `$User.Id`)."""
     return value if isinstance(value, str) and not value.startswith("$") else ""

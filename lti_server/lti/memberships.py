@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from lti_server import __version__
-from lti_server.lti.course_sections import division, section_name, section_source_id
-from lti_server.lti.members import member
+from lti_server.lti.course_sections import Division, division, section_name, section_source_id
+from lti_server.lti.members import legacy_id, member
+from lti_server.lti.merging import Member, merged
 from lti_server.providers.errors import BrokeContract, ProviderFault, RateLimited, Unavailable
 from lti_server.providers.manifest import (
     Capability,
@@ -21,7 +23,6 @@ from lti_server.providers.records import (
     Cursor,
     RosterPage,
     SourceMembership,
-    SourcePerson,
     SourceSection,
 )
 from lti_server.providers.spi import SPI_VERSION, Clock, Transport
@@ -31,8 +32,6 @@ SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readon
 MEDIA = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 # On the section of a course whose own sections were asked for and not told.
 UNDIVIDED = "undivided"
-
-Member = tuple[SourcePerson, SourceMembership]
 
 
 class LtiMemberships:
@@ -71,19 +70,16 @@ class LtiMemberships:
         The answer is one page: none of it may count before the last one came.
         """
         rows, checkpoint = self._rows(since)
-        seen: dict[str, Member] = {}
-        for row in rows:
-            found = member(row, self._section)
-            if found is not None:
-                _add(seen, found)
-        sections, memberships = self._divided(rows, seen) if since is None else (self._whole(), _memberships(seen))
+        found = _people(rows, self._section)
+        whole = since is not None or not self._rlid
+        sections, memberships = (self._whole(), _memberships(found)) if whole else self._divided(rows, found)
         yield RosterPage(
             cursor=None,
             complete=True,
             delta=since is not None,
             checkpoint=checkpoint,
             sections=sections,
-            people=tuple(person for person, _ in seen.values()),
+            people=tuple(one.person for one in found),
             memberships=memberships,
         )
 
@@ -114,16 +110,15 @@ class LtiMemberships:
         return (SourceSection(source_id=self._section, name=self._title, extra=dict(extra or {})),)
 
     def _divided(
-        self, rows: Sequence[object], seen: Mapping[str, Member]
+        self, rows: Sequence[object], members: Sequence[Member]
     ) -> tuple[tuple[SourceSection, ...], tuple[SourceMembership, ...]]:
         """The course's sections with their members, or the course as one."""
-        if not self._rlid:
-            return self._whole(), _memberships(seen)
-        live = {user_id for user_id, (_, membership) in seen.items() if membership.active}
-        found = division(row for row in rows if isinstance(row, Mapping) and row.get("user_id") in live)
-        if not found.divides:
-            told = {UNDIVIDED: str(found.unknown)} if found.unknown else {}
-            return self._whole(told), _memberships(seen)
+        person_of = {name: one.person.source_id for one in members if one.membership.active for name in one.ids}
+        found = division(row for row in rows if isinstance(row, Mapping) and row.get("user_id") in person_of)
+        told = {person_of[name]: ids for name, ids in found.members.items()}
+        unknown = len(set(person_of.values()) - told.keys())
+        if unknown or not found.divides:
+            return self._whole({UNDIVIDED: str(unknown)} if unknown else {}), _memberships(members)
         sections = tuple(
             SourceSection(
                 source_id=section_source_id(self._section, one), name=section_name(self._title, found.names[one], one)
@@ -131,16 +126,21 @@ class LtiMemberships:
             for one in sorted(found.names)
         )
         memberships = tuple(
-            SourceMembership(
-                section_source_id=section_source_id(self._section, one),
-                person_source_id=membership.person_source_id,
-                role=membership.role,
-                active=membership.active,
-            )
-            for user_id, (_, membership) in seen.items()
-            for one in found.members.get(user_id, ())
+            replace(one.membership, section_source_id=section_source_id(self._section, section_id))
+            for one in members
+            for section_id in _sections_of(one, found)
         )
         return sections, memberships
+
+
+def _people(rows: Sequence[object], section: str) -> list[Member]:
+    """One a person, however often and under whichever ids the list has them."""
+    read = [(member(row, section), legacy_id(row)) for row in rows]
+    return merged([Member(person=one[0], membership=one[1], legacy_id=old) for one, old in read if one is not None])
+
+
+def _sections_of(one: Member, found: Division) -> list[str]:
+    return sorted({section_id for name in one.ids for section_id in found.members.get(name, ())})
 
 
 def _read(answers: Iterator[Response]) -> tuple[list[object], Cursor | None]:
@@ -160,16 +160,5 @@ def _members(answer: Response) -> list[Any]:
     return members
 
 
-def _memberships(seen: Mapping[str, Member]) -> tuple[SourceMembership, ...]:
-    return tuple(membership for _, membership in seen.values())
-
-
-def _add(seen: dict[str, Member], found: Member) -> None:
-    """Some platforms list a user once for each of their roles: teaching counts, and being there counts."""
-    person, membership = found
-    before = seen.get(person.source_id)
-    if before is None or (membership.active, membership.role == "teacher") > (
-        before[1].active,
-        before[1].role == "teacher",
-    ):
-        seen[person.source_id] = found
+def _memberships(members: Sequence[Member]) -> tuple[SourceMembership, ...]:
+    return tuple(one.membership for one in members)

@@ -65,3 +65,10 @@ def test_who_is_listed_as_active_and_as_gone_is_there() -> None:
     twice = page(URL, ADA, {**ADA, "status": "Inactive"})
     (found,) = contract.run(recording=(twice,)).pages
     assert [one.active for one in found.memberships] == [True]
+
+
+def test_a_person_who_is_listed_under_a_former_id_too_is_one_person() -> None:
+    contract = TestLtiMemberships()
+    twice = page(URL, ADA, member("new-1", "Learner", "Adelheid Lovelace", lti11_legacy_user_id="u1"))
+    (found,) = contract.run(recording=(twice,)).pages
+    assert [one.source_id for one in found.people] == ["new-1"]
