@@ -111,6 +111,13 @@ class Conflict(LtiServerError):
     title = "This is in conflict with what is already there"
 
 
+class LogNotWhole(LtiServerError):
+    """Somebody changed the log, or a part of it is lost. Keep the database as it is, and compare a backup."""
+
+    slug = "log-not-whole"
+    title = "The log is not what it was"
+
+
 class TooManyRequests(LtiServerError):
     """Wait `retry_after_s` seconds."""
 

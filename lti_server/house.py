@@ -46,11 +46,13 @@ from lti_server.lti.tokens import Service, ServiceTokens
 from lti_server.lti.tool_description import Tool
 from lti_server.mail import Mail, SendMail
 from lti_server.privacy import districts
+from lti_server.privacy.audit import Audit
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.doors import DoorKeys
+from lti_server.privacy.log_sealer import SEAL_EVERY_S, SealLog
 from lti_server.privacy.retention import Retain
 from lti_server.progress import columns, outbox
 from lti_server.progress import store as progress_store
@@ -68,7 +70,7 @@ from lti_server.providers.transport import HttpTransport, outbound_session
 from lti_server.roster import apply, courses, store
 from lti_server.roster.service import SyncRoster
 from lti_server.settings import Settings
-from lti_server.tasks import Handler, Queue, Sweep, Worker
+from lti_server.tasks import Handler, Queue, Steady, Sweep, Worker
 
 SYNC_SECTION = "roster.sync_section"
 REGISTRATION_LIMITS = OutboundLimits(total_s=12.0, body_bytes=512 * 1024)
@@ -133,6 +135,10 @@ class House:
         return DocumentKeys(self.database, self.ring, self.clock, issuer=self.settings.base_url)
 
     @cached_property
+    def audit(self) -> Audit:
+        return Audit(self.database, self.clock, self.document_keys)
+
+    @cached_property
     def registrations(self) -> Registrations:
         return Registrations(self.database, self.doors, self.clock, self._safe_address)
 
@@ -146,14 +152,10 @@ class House:
     @cached_property
     def registration_invitations(self) -> RegistrationInvitations:
         return RegistrationInvitations(
-            database=self.database,
-            ring=self.ring,
-            registrations=self.registrations,
-            transport=lambda: self._registration_transport,
-            tool=Tool(self.settings.base_url),
-            check_url=self._safe_address,
-            clock=self.clock,
-        )
+            database=self.database, ring=self.ring, registrations=self.registrations,
+            transport=lambda: self._registration_transport, tool=Tool(self.settings.base_url),
+            check_url=self._safe_address, clock=self.clock,
+        )  # fmt: skip
 
     @cached_property
     def _registration_transport(self) -> HttpTransport:
@@ -231,14 +233,9 @@ class House:
     def picker(self) -> Picker:
         """What a teacher does with a deep linking request."""
         return Picker(
-            database=self.database,
-            ring=self.ring,
-            policies=self.policies,
-            shelf=Shelf(self.catalogue),
-            tool_keys=self.tool_keys,
-            clock=self.clock,
-            base_url=self.settings.base_url,
-        )
+            database=self.database, ring=self.ring, policies=self.policies, shelf=Shelf(self.catalogue),
+            tool_keys=self.tool_keys, clock=self.clock, base_url=self.settings.base_url,
+        )  # fmt: skip
 
     @cached_property
     def outbox(self) -> Outbox:
@@ -247,15 +244,9 @@ class House:
     def progress(self) -> Progress:
         """What a lesson's token may do."""
         return Progress(
-            database=self.database,
-            sessions=self.handoff,
-            lessons=self.catalogue,
-            policies=self.policies,
-            district=self.entered,
-            outbox=self.outbox,
-            store=progress_store,
-            clock=self.clock,
-        )
+            database=self.database, sessions=self.handoff, lessons=self.catalogue, policies=self.policies,
+            district=self.entered, outbox=self.outbox, store=progress_store, clock=self.clock,
+        )  # fmt: skip
 
     def district_name(self, district_id: DistrictId) -> str:
         """What a signed-in person's district is called."""
@@ -289,12 +280,9 @@ class House:
     def deliver_grade(self) -> DeliverGrade:
         """The sender of grades with its parts."""
         return DeliverGrade(
-            database=self.database,
-            columns=GradeColumns(self.database, self._grade_column, self._grade_service),
-            outbox=self.outbox,
-            district=self.entered,
-            clock=self.clock,
-        )
+            database=self.database, columns=GradeColumns(self.database, self._grade_column, self._grade_service),
+            outbox=self.outbox, district=self.entered, clock=self.clock,
+        )  # fmt: skip
 
     def _grade_service(self, service: Service, granted: Collection[str]) -> GradeService:
         return GradeService(self.grants.to_platform(service), self.service_tokens, service, granted)
@@ -398,6 +386,7 @@ def build_house(settings: Settings, database_url: str, clock: Clock | None = Non
 def run_worker(house: House, *, concurrency: int = 4, until_idle: bool = False) -> None:
     """Work off the queue with the handlers of every feature."""
     database = house.database
-    Worker(database.url, database.options, house.handlers(), house.sweep).run(
+    steady = Steady(every_s=SEAL_EVERY_S, work=SealLog(database, house.clock))
+    Worker(database.url, database.options, house.handlers(), house.sweep, steady).run(
         concurrency=concurrency, until_idle=until_idle
     )

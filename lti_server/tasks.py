@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
 import procrastinate
@@ -64,14 +66,33 @@ class Queue:
         return True
 
 
-class Worker:
-    """Runs handlers by task name until it is told to stop; a dead worker's jobs are run by another within 60 s."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steady:
+    """What every worker does again and again, however busy it is; several workers may be at it at once."""
 
-    def __init__(self, url: str, options: str, handlers: Mapping[str, Handler], sweep: Callable[[], None]) -> None:
+    every_s: float
+    work: Callable[[], object]
+
+
+class Worker:
+    """Runs handlers by task name until it is told to stop; a dead worker's jobs are run by another within 60 s.
+
+    `steady` is called every so many seconds besides: work of milliseconds that must not wait for a free place.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        options: str,
+        handlers: Mapping[str, Handler],
+        sweep: Callable[[], None],
+        steady: Steady | None = None,
+    ) -> None:
         self._url = url
         self._options = options
         self._handlers = dict(handlers)
         self._sweep = sweep
+        self._steady = steady
 
     def run(self, *, concurrency: int = 4, until_idle: bool = False) -> None:
         """Work. `until_idle`: return once nothing is left that may run now."""
@@ -80,16 +101,23 @@ class Worker:
     async def _run(self, concurrency: int, until_idle: bool) -> None:
         app = self._app(concurrency)
         async with app.open_async():
-            await app.run_worker_async(
-                concurrency=concurrency,
-                wait=not until_idle,
-                install_signal_handlers=not until_idle,
-                delete_jobs="successful",
-                fetch_job_polling_interval=2.0,
-                update_heartbeat_interval=HEARTBEAT_S,
-                stalled_worker_timeout=STALLED_AFTER_S,
-                shutdown_graceful_timeout=25.0,
-            )
+            beating = asyncio.create_task(_beat(self._steady, once=until_idle))
+            try:
+                await app.run_worker_async(
+                    concurrency=concurrency,
+                    wait=not until_idle,
+                    install_signal_handlers=not until_idle,
+                    delete_jobs="successful",
+                    fetch_job_polling_interval=2.0,
+                    update_heartbeat_interval=HEARTBEAT_S,
+                    stalled_worker_timeout=STALLED_AFTER_S,
+                    shutdown_graceful_timeout=25.0,
+                )
+            finally:
+                if not until_idle:
+                    beating.cancel()
+                with suppress(asyncio.CancelledError):
+                    await beating
 
     def _app(self, concurrency: int) -> procrastinate.App:
         connector = procrastinate.PsycopgConnector(
@@ -116,6 +144,18 @@ class Worker:
         @app.task(name="queue.sweep", queueing_lock="queue.sweep", retry=False)
         def sweep_spent(timestamp: int) -> None:
             sweep()
+
+
+async def _beat(steady: Steady | None, *, once: bool) -> None:
+    """A failure is told and does not stop the next one: the database may be away for a while."""
+    while steady is not None:
+        try:
+            await asyncio.to_thread(steady.work)
+        except Exception as error:
+            structlog.get_logger("lti_server.tasks").warning("steady work failed", error=type(error).__name__)
+        if once:
+            return
+        await asyncio.sleep(steady.every_s)
 
 
 async def _run_again(app: procrastinate.App, job: procrastinate.jobs.Job) -> None:

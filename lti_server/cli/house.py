@@ -74,7 +74,9 @@ def district_of(house: House, slug: str) -> District:
     return districts.by_slug(house.database, house.ring, slug, house.doors.of(Door.DISTRICT, slug))
 
 
-def note(house: House, district: District, act: str, *, on: Connection | None = None, **payload: object) -> None:
+def note(
+    house: House, district: District, act: str, *, on: Connection | None = None, population: str = "", **payload: object
+) -> None:
     """Log a use of the command line in the district's log: `on` the transaction of the use case, if it has one."""
     entry = log.entry(
         district.keys,
@@ -83,6 +85,8 @@ def note(house: House, district: District, act: str, *, on: Connection | None = 
         act=act,
         decision="allowed",
         purpose="operation",
+        population=population,
+        interest=log.Interest.OPERATION,
         payload=payload,
     )
     if on is not None:

@@ -48,7 +48,7 @@ def show(section_id: str) -> dict[str, Any]:
     for owner in districts.every(house.database, house.ring):
         found = _shown(house, owner, wanted)
         if found is not None:
-            note(house, owner, "section show", section=str(wanted))
+            note(house, owner, "section show", population=f"section:{wanted}", section=str(wanted))
             return found
     raise NotFound("There is no such section. `lti-server section list` shows those there are.")
 

@@ -344,6 +344,8 @@ def _entry(standing: Standing, known: Known, kept: Kept, now: datetime) -> dict[
         purpose=PURPOSE,
         object_id=known.person_id,
         elements=kept.elements,
+        population="person",
+        interest=log.Interest.SERVICE,
         payload={
             "registration": str(standing.registration_id),
             "policy": kept.policy_hash,

@@ -129,7 +129,35 @@ log_entry = sa.Table(
     sa.Column("elements", pg.ARRAY(sa.Text), nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("leaf_hash", sa.LargeBinary, nullable=False),
+    sa.Column("population", sa.Text, nullable=False, server_default=""),
+    sa.Column("interest", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_log_entry_district_id_at", "district_id", "at"),
+    sa.Index("ix_log_entry_object_id", "object_id", postgresql_where=sa.text("object_id IS NOT NULL")),
+    sa.Index("ix_log_entry_population", "population", "at", postgresql_where=sa.text("population LIKE '%:%'")),
+    sa.Index(
+        "ix_log_entry_actor",
+        "actor",
+        postgresql_where=sa.text(
+            "actor LIKE 'person:%' AND (object_id IS NULL OR actor <> 'person:' || object_id::text)"
+        ),
+    ),
+)
+
+log_link = sa.Table(
+    "log_link",
+    metadata,
+    sa.Column("district_id", sa.Uuid, primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True),
+    sa.Column("entry_id", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("sealed_at", UTC, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+)
+
+log_pending = sa.Table(
+    "log_pending",
+    metadata,
+    sa.Column("district_id", sa.Uuid, primary_key=True),
+    sa.Column("entry_id", sa.BigInteger, primary_key=True),
 )
 
 document_key = sa.Table(

@@ -319,6 +319,8 @@ class SyncRoster:
             purpose="instruction",
             object_id=done.run_ids[0],
             elements=sorted(elements),
+            population=f"run:{done.run_ids[0]}",
+            interest=log.Interest.SERVICE,
             payload={"state": done.state.value, "refused": done.refused, "counts": done.counts.plain()},
         )
         log.record(connection, entry)

@@ -23,6 +23,10 @@ COMMANDS = [
     ("roster", "sync", "--district", "north", "--provider", "lti"),
     ("contract", "show", "--district", "north"),
     ("admin", "invite", "--district", "north", "--role", "teacher"),
+    ("audit", "list", "--district", "north"),
+    ("audit", "verify"),
+    ("audit", "checkpoint", "--district", "north"),
+    ("audit", "rotate-key"),
 ]
 
 

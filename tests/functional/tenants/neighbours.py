@@ -31,6 +31,7 @@ from lti_server.ids import SystemClock
 from lti_server.lti.registrations import Platform, Registered
 from lti_server.mail import Message
 from lti_server.privacy.districts import District
+from lti_server.privacy.log_sealer import SealLog
 from lti_server.settings import Settings
 from tests import world
 from tests.conftest import SECRET
@@ -260,6 +261,7 @@ def _live_in(here: Neighbours, tenant: Tenant, number: int) -> None:
     here.save(tenant.token, ATTEMPT, number).raise_for_status()
     assert house.sync_roster()(tenant.district).state == "applied"
     deliver(here, tenant)
+    SealLog(house.database, house.clock).district(district_id)  # what comes after it waits to be sealed
     tenant.item = _chosen(here, tenant)
     here.picker(tenant)
     launching = here.begin(tenant, here.pupil(0))

@@ -25,7 +25,7 @@ MAY_AGREE = {
     "grants": {"provider", "state", "uses"},
     "identity": {"client_id", "issuer", "provider"},
     "invitation": {"role"},
-    "log_entry": {"act", "decision", "elements", "purpose"},
+    "log_entry": {"act", "decision", "elements", "interest", "population", "purpose"},
     "mail_message": {"state"},
     "membership": {"role", "source"},
     "person": {"kind"},
