@@ -288,7 +288,6 @@ class House:
         return GradeService(self.grants.to_platform(service), self.service_tokens, service, granted)
 
     def _grade_column(self, lesson_id: str, key: str, locale: str) -> Column | None:
-        """The column of a key; a lesson that this process does not know does not hold up what was earned in it."""
         lesson = self.catalogue.find(lesson_id)
         return columns.of_unknown(lesson_id, key) if lesson is None else columns.find(lesson, key, locale)
 

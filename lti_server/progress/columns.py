@@ -58,7 +58,10 @@ def find(lesson: Lesson, key: str, locale: str = "en") -> Column | None:
 
 
 def of_unknown(lesson_id: str, key: str) -> Column | None:
-    """The link's own column of a lesson that is not here (any more); None for one that such a lesson declared."""
+    """The link's own column of a lesson that this process does not know, so that what was earned in it still goes out.
+
+    None for one that such a lesson declared: what counted there is not known either.
+    """
     return None if key.startswith(DECLARED) else Column(key=key, label=lesson_id, activities=(key,) if key else ())
 
 

@@ -150,8 +150,8 @@ def counted(store: Any) -> list[tuple[str, float]]:
     taken: list[tuple[str, float]] = []
     honest = store.take_score
 
-    def take(item: int, person: str, body: dict[str, Any], at: Any) -> bool:
-        found = bool(honest(item, person, body, at))
+    def take(item: int, person: str, body: dict[str, Any], *when: Any) -> bool:
+        found = bool(honest(item, person, body, *when))
         if found:
             taken.append((person, float(body["scoreGiven"])))
         return found
