@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +29,7 @@ from lti_server.lti.claims import RESOURCE_LINK_REQUEST
 from lti_server.lti.data_privacy import KeptData, OpenDataPrivacy, ReaderTokens
 from lti_server.lti.deployments import Deployments
 from lti_server.lti.grade_columns import GradeColumns
-from lti_server.lti.grade_service import GradeService
+from lti_server.lti.grade_service import grade_services
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.inspector import Inspector
 from lti_server.lti.keys import ToolKeys
@@ -42,7 +42,7 @@ from lti_server.lti.picker import OpenPicker, Picker
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registration_invitations import RegistrationInvitations
 from lti_server.lti.registrations import Registrations
-from lti_server.lti.tokens import Service, ServiceTokens
+from lti_server.lti.tokens import ServiceTokens
 from lti_server.lti.tool_description import Tool
 from lti_server.mail import Mail, SendMail
 from lti_server.privacy import districts
@@ -279,13 +279,11 @@ class House:
 
     def deliver_grade(self) -> DeliverGrade:
         """The sender of grades with its parts."""
+        services = grade_services(self.grants.to_platform, self.service_tokens)
         return DeliverGrade(
-            database=self.database, columns=GradeColumns(self.database, self._grade_column, self._grade_service),
+            database=self.database, columns=GradeColumns(self.database, self._grade_column, services),
             outbox=self.outbox, district=self.entered, clock=self.clock,
         )  # fmt: skip
-
-    def _grade_service(self, service: Service, granted: Collection[str]) -> GradeService:
-        return GradeService(self.grants.to_platform(service), self.service_tokens, service, granted)
 
     def _grade_column(self, lesson_id: str, key: str, locale: str) -> Column | None:
         lesson = self.catalogue.find(lesson_id)

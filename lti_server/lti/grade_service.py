@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from lti_server.lti.platform_profiles import LINE_ITEM, LINE_ITEM_READONLY, PlatformProfile
-from lti_server.lti.tokens import Service, ServiceTokens
+from lti_server.lti.tokens import Service, ServiceTokens, ToPlatform
 from lti_server.providers.errors import BrokeContract
 from lti_server.providers.spi import Transport
 from lti_server.providers.wire import Authorization, Response, host_of, next_link, origin_of, walk
@@ -85,6 +85,17 @@ class GradeService:
             if not isinstance(found, list):
                 raise BrokeContract("The LMS's answer is no list of its gradebook.")
             yield from found
+
+
+def grade_services(
+    to_platform: ToPlatform, tokens: ServiceTokens
+) -> Callable[[Service, Collection[str]], GradeService]:
+    """Makes the grade services of a platform, given what a launch granted; each call within the fence of its grant."""
+
+    def of(service: Service, granted: Collection[str]) -> GradeService:
+        return GradeService(to_platform(service), tokens, service, granted)
+
+    return of
 
 
 def on_the_same_host(url: object, as_url: str) -> str:
