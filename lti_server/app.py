@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission, may
-from lti_server.errors import NotAllowed, NotAuthenticated
+from lti_server.district_log import StaffLog
+from lti_server.errors import NotAllowed, NotAuthenticated, NotFound
 from lti_server.house import House, build_house, run_worker
 from lti_server.lessons import views as lesson_views
 from lti_server.lessons.handoff import HandedOver
@@ -22,6 +24,7 @@ from lti_server.lti import views as lti_views
 from lti_server.lti.data_privacy_views import PrivacyParts
 from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
+from lti_server.privacy import log_views
 from lti_server.privacy import views as audit_views
 from lti_server.progress import views as progress_views
 from lti_server.settings import Settings
@@ -69,6 +72,7 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(home.blueprint(house.catalogue))
     app.register_blueprint(account_views.blueprint(house.invitations, house.district_name, base_url=settings.base_url))
     app.register_blueprint(audit_views.blueprint(house.document_keys.public_jwks))
+    app.register_blueprint(_log(house))
     app.register_blueprint(_lti(house))
     app.register_blueprint(_platforms(house))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
@@ -76,7 +80,7 @@ def create_app(house: House) -> Flask:
     api = init_api(app)
     api.register_blueprint(_progress(house))
     exempt_from_csrf(app, ("lti", "progress", "registration"))
-    init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, ("accounts", "home", "platforms"))
+    init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, ("accounts", "home", "platforms", "log"))
     return app
 
 
@@ -95,20 +99,35 @@ def _lti(house: House) -> Any:
     )
 
 
+def _staff(house: House, permission: Permission) -> StaffSession:
+    """Who is signed in with a permission."""
+    found = house.invitations.session(request.cookies.get(account_views.COOKIE, ""))
+    if found is None:
+        raise NotAuthenticated("Open the invitation that you were sent, or ask for another.")
+    if not may(found.role, permission):
+        raise NotAllowed("Your role does not allow this. Ask an administrator of your district.")
+    return found
+
+
 def _platforms(house: House) -> Any:
     """The launch inspector, for the staff of a district."""
-
-    def staff(permission: Permission) -> StaffSession:
-        found = house.invitations.session(request.cookies.get(account_views.COOKIE, ""))
-        if found is None:
-            raise NotAuthenticated("Open the invitation that you were sent, or ask for another.")
-        if not may(found.role, permission):
-            raise NotAllowed("Your role does not allow this. Ask an administrator of your district.")
-        return found
-
     return inspector_views.blueprint(
-        inspector_views.InspectorParts(inspector=house.inspector, staff=staff, platforms=house.registrations.every)
+        inspector_views.InspectorParts(
+            inspector=house.inspector, staff=partial(_staff, house), platforms=house.registrations.every
+        )
     )
+
+
+def _log(house: House) -> Any:
+    """The log, for those of a district's staff who may see it."""
+
+    def opened() -> StaffLog:
+        staff = _staff(house, Permission.SEE_LOG)
+        if staff.district_id is None:
+            raise NotFound("Sign in as an administrator of the district.")
+        return StaffLog(house, staff.district_id, staff.id)
+
+    return log_views.blueprint(log_views.LogParts(opened=opened))
 
 
 def _lessons(house: House) -> Any:

@@ -47,7 +47,10 @@ def blueprint(invitations: Invitations, district_name: Callable[[DistrictId], st
             return make_response(redirect(url_for("home.index"), 303))
         district = district_name(found.district_id) if found.district_id else ""
         manages = bool(district) and may(found.role, Permission.MANAGE_PLATFORMS)
-        values = {"role": role_name(found.role), "district": district, "manages_platforms": manages}
+        sees_log = bool(district) and may(found.role, Permission.SEE_LOG)
+        values = {
+            "role": role_name(found.role), "district": district, "manages_platforms": manages, "sees_log": sees_log,
+        }  # fmt: skip
         return make_response(render_template("accounts/account.html", **values))
 
     _sign_out(pages, invitations, cookie_path, https=https)

@@ -1,0 +1,81 @@
+"""The log as a page: for those who may, of their district alone."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from lti_server.accounts.permissions import StaffRole
+from lti_server.app import House
+from lti_server.privacy.districts import District
+from tests import world
+from tests.peers.bare_platform import Platform
+
+
+def signed_in(app: Flask, house: House, role: StaffRole, district: District | None) -> FlaskClient:
+    browser = app.test_client()
+    token, _ = house.invitations.invite(role, district.id if district else None)
+    page = browser.get(f"/signin/invitation/{token}")
+    found = re.search('name="csrf_token" value="([^"]+)"', page.text)
+    assert found
+    assert browser.post(f"/signin/invitation/{token}", data={"csrf_token": found[1]}).status_code == 303
+    return browser
+
+
+def test_a_launch_and_a_refusal_are_on_the_page_and_nobody_s_name_is(
+    app: Flask, house: House, district: District, client: FlaskClient, platform: Platform
+) -> None:
+    world.launch(client, platform, house)
+    world.launch(client, platform, house, lti_version="11.3")
+    page = signed_in(app, house, StaffRole.DATA_STEWARD, district).get("/district/log")
+    assert page.status_code == 200
+    assert page.text.count('<td role="cell">launch') == 2
+    assert "<strong>refused</strong>" in page.text
+    assert not [word for word in ("Amina", "Example Pupil", "pupil-1") if word in page.text]
+
+
+def test_a_filter_shows_what_was_asked_for(app: Flask, house: House, district: District) -> None:
+    browser = signed_in(app, house, StaffRole.DISTRICT_ADMIN, district)
+    browser.get("/district/log")
+    assert "log see" in browser.get("/district/log?act=log+see&decision=allowed").text
+    assert "No entry fits." in browser.get("/district/log?decision=refused&since=2020-01-01&until=2020-01-02").text
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "until=9999-12-31", "decision=maybe", "after=x"])
+def test_a_question_that_cannot_be_answered_is_refused_in_words(
+    app: Flask, house: House, district: District, query: str
+) -> None:
+    answer = signed_in(app, house, StaffRole.DISTRICT_ADMIN, district).get(f"/district/log?{query}")
+    assert answer.status_code in (400, 422)
+
+
+@pytest.mark.parametrize("role", [StaffRole.TEACHER, StaffRole.SCHOOL_ADMIN, StaffRole.EVALUATOR])
+def test_a_role_that_may_not_sees_no_entry(app: Flask, house: House, district: District, role: StaffRole) -> None:
+    assert signed_in(app, house, role, district).get("/district/log").status_code == 403
+
+
+def test_nobody_and_the_operator_see_no_entry(app: Flask, house: House, district: District) -> None:
+    assert app.test_client().get("/district/log").status_code == 401
+    assert signed_in(app, house, StaffRole.OPERATOR, None).get("/district/log").status_code == 403
+
+
+def test_a_district_downloads_a_checkpoint_of_its_own_log_and_of_no_other(
+    app: Flask, house: House, district: District
+) -> None:
+    world.district(house, "south")
+    answer = signed_in(app, house, StaffRole.DISTRICT_ADMIN, district).get("/district/log/checkpoint")
+    said = json.loads(answer.data)["document"]
+    assert [one["district"] for one in said["body"]["chains"]] == [str(district.id)]
+    assert house.audit.verify([district.id], house.audit.read_checkpoint(answer.data))[0].ok
+
+
+def test_the_page_is_in_french_for_who_reads_french(app: Flask, house: House, district: District) -> None:
+    page = signed_in(app, house, StaffRole.DISTRICT_ADMIN, district).get(
+        "/district/log", headers={"Accept-Language": "fr"}
+    )
+    assert "Journal" in page.text
+    assert "Download" not in page.text
