@@ -38,7 +38,7 @@ class LogParts:
 
 def blueprint(parts: LogParts) -> Blueprint:
     """`/district/log` and `/district/log/checkpoint`."""
-    pages = Blueprint("log", __name__, url_prefix="/district/log", template_folder="templates")
+    pages = Blueprint("log", __name__, url_prefix="/district/log", template_folder="templates", static_folder="static")
 
     @pages.get("")
     @signed_in(PERMISSION)

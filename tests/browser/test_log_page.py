@@ -1,0 +1,51 @@
+"""The log's page in a browser: no barriers, at any width, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from lti_server.accounts.permissions import StaffRole
+from tests import world
+from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
+from tests.browser.real_server import RealServer, real_server
+from tests.conftest import SECRET
+from tests.peers.bare_platform import Platform, serving
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[RealServer]:
+    with (
+        serving(Platform()) as platform,
+        real_server(database_url, tmp_path, SECRET, platform, "http://127.0.0.1:9") as real,
+    ):
+        yield real
+
+
+@pytest.mark.parametrize("view", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("locale", ["en", "fr"])
+def test_the_log_has_no_barriers_and_is_filtered_without_a_script(
+    view: Any, locale: str, server: RealServer, opened: Opener, complaints: list[str], tmp_path: Path
+) -> None:
+    with server.house.database.anyone() as connection:
+        (district,) = connection.exec_driver_sql("SELECT district_ids()").scalars()
+    server.launch("turtle-garden")
+    world.launch(server.app.test_client(), server.platform, server.house, lti_version="11.3")
+    token, _ = server.house.invitations.invite(StaffRole.DISTRICT_ADMIN, district)
+    page = opened(f"{server.url}/signin/invitation/{token}", viewport=view)
+    page.get_by_role("main").get_by_role("button").click()
+    page.goto(f"{server.url}/district/log?lang={locale}")
+    expect(page.locator("h1")).to_have_text("Log" if locale == "en" else "Journal")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.screenshot(path=tmp_path / "log.png", full_page=True)
+    page.locator("#decision").select_option("refused")
+    page.locator("main form button").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert not complaints
