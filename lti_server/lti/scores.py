@@ -14,8 +14,8 @@ from lti_server.lti.results import Result
 from lti_server.progress.outbox import Queued
 
 PLACES = Decimal("0.0001")
-# Gradebooks keep two decimals, of points or of a percentage.
-KEPT_POINTS, KEPT_SHARE = 0.005, 0.00005
+# Gradebooks keep two decimals, of points or of a percentage; what is sent was rounded to four decimals before.
+KEPT_POINTS, KEPT_SHARE = 0.005 + 0.00005, 0.00005
 SLACK = 1e-6
 
 
