@@ -141,50 +141,52 @@ def test_no_other_vendor_is_asked_for_sections(app: Flask, school: MemberList, h
     assert "rlid" not in school.asked[-1]
 
 
-class TestDifferences:
-    """Changes alone, between whole reads."""
+@pytest.fixture
+def told(app: Flask, school: MemberList, house: House, ask: Ask) -> MemberList:
+    school.changes = []
+    school.courses["course-1"] += [
+        {"user_id": f"pupil-{i}", "roles": ["Learner"], "name": f"Pupil {i}"} for i in range(4, 12)
+    ]
+    launch(app, school, house, "teacher-1", "Instructor")
+    sync(ask)
+    return school
 
-    @pytest.fixture
-    def told(self, app: Flask, school: MemberList, house: House, ask: Ask) -> MemberList:
-        school.changes = []
-        school.courses["course-1"] += [
-            {"user_id": f"pupil-{i}", "roles": ["Learner"], "name": f"Pupil {i}"} for i in range(4, 12)
-        ]
-        launch(app, school, house, "teacher-1", "Instructor")
-        sync(ask)
-        return school
 
-    def test_the_next_read_asks_for_changes_alone_and_absence_removes_nobody(self, told: MemberList, ask: Ask) -> None:
-        told.courses["course-1"] = []
-        assert sync(ask)["state"] == "applied"
-        assert told.asked[-1]["Page"] == "Changes"
-        assert list(classes(ask).values()) == [(1, 11)]
+def test_the_next_read_asks_for_changes_alone_and_absence_removes_nobody(told: MemberList, ask: Ask) -> None:
+    told.courses["course-1"] = []
+    assert sync(ask)["state"] == "applied"
+    assert told.asked[-1]["Page"] == "Changes"
+    assert list(classes(ask).values()) == [(1, 11)]
 
-    @pytest.mark.parametrize("status", ["Deleted", "Inactive"])
-    def test_who_is_told_to_have_gone_goes_and_who_is_new_comes(self, told: MemberList, ask: Ask, status: str) -> None:
-        told.changes = [
-            {"user_id": "pupil-1", "roles": ["Learner"], "status": status},
-            {"user_id": "pupil-99", "roles": ["Learner"], "name": "New Pupil"},
-        ]
-        counts = sync(ask)["counts"]["memberships"]
-        assert (counts["added"], counts["removed"]) == (1, 1)
-        assert list(classes(ask).values()) == [(1, 11)]
 
-    def test_too_many_who_go_at_once_are_held_and_told_of_again(self, told: MemberList, ask: Ask) -> None:
-        told.changes = [{"user_id": f"pupil-{i}", "roles": ["Learner"], "status": "Deleted"} for i in range(1, 9)]
-        for _ in range(2):
-            assert sync(ask)["state"] == "held"
-        assert list(classes(ask).values()) == [(1, 11)]
+@pytest.mark.parametrize("status", ["Deleted", "Inactive"])
+def test_who_is_told_to_have_gone_goes_and_who_is_new_comes(told: MemberList, ask: Ask, status: str) -> None:
+    told.changes = [
+        {"user_id": "pupil-1", "roles": ["Learner"], "status": status},
+        {"user_id": "pupil-99", "roles": ["Learner"], "name": "New Pupil"},
+    ]
+    counts = sync(ask)["counts"]["memberships"]
+    assert (counts["added"], counts["removed"]) == (1, 1)
+    assert list(classes(ask).values()) == [(1, 11)]
 
-    def test_changes_that_cannot_be_read_are_made_good_by_the_whole_class(
-        self, told: MemberList, ask: Ask, house: House, district: District
-    ) -> None:
-        with house.database.tenant(district.id) as connection:
-            connection.execute(sa.text("UPDATE section SET differences_url = 'https://elsewhere.example/changes'"))
-        assert sync(ask)["state"] == "applied"
-        assert told.asked[-1]["Page"] != "Changes"
 
-    def test_once_a_day_the_whole_class_is_read(self, told: MemberList, ask: Ask, clock: FakeClock) -> None:
-        clock.pass_s(86_401)
-        sync(ask)
-        assert told.asked[-1]["Page"] != "Changes"
+def test_too_many_who_go_at_once_are_held_and_told_of_again(told: MemberList, ask: Ask) -> None:
+    told.changes = [{"user_id": f"pupil-{i}", "roles": ["Learner"], "status": "Deleted"} for i in range(1, 9)]
+    for _ in range(2):
+        assert sync(ask)["state"] == "held"
+    assert list(classes(ask).values()) == [(1, 11)]
+
+
+def test_changes_that_cannot_be_read_are_made_good_by_the_whole_class(
+    told: MemberList, ask: Ask, house: House, district: District
+) -> None:
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE section SET differences_url = 'https://elsewhere.example/changes'"))
+    assert sync(ask)["state"] == "applied"
+    assert told.asked[-1]["Page"] != "Changes"
+
+
+def test_once_a_day_the_whole_class_is_read(told: MemberList, ask: Ask, clock: FakeClock) -> None:
+    clock.pass_s(86_401)
+    sync(ask)
+    assert told.asked[-1]["Page"] != "Changes"
