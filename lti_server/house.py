@@ -24,8 +24,8 @@ from lti_server.lesson_parts import LessonsAtLaunch, Shelf
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.handoff import HandOff
-from lti_server.lti import data_privacy, deep_linking, notice_handlers, notices
-from lti_server.lti.claims import RESOURCE_LINK_REQUEST
+from lti_server.lti import deep_linking, notice_handlers, notices
+from lti_server.lti.claims import DATA_PRIVACY_REQUESTS, RESOURCE_LINK_REQUEST
 from lti_server.lti.data_privacy import KeptData, OpenDataPrivacy, ReaderTokens
 from lti_server.lti.deployments import Deployments
 from lti_server.lti.grade_columns import GradeColumns
@@ -192,7 +192,7 @@ class House:
             platform_keys=PlatformKeys(self.database, self._key_source, self.clock),
             handlers={
                 RESOURCE_LINK_REQUEST: open_launch,
-                **dict.fromkeys(data_privacy.REQUESTS, OpenDataPrivacy(self.privacy_tokens, self.settings.base_url)),
+                **dict.fromkeys(DATA_PRIVACY_REQUESTS, OpenDataPrivacy(self.privacy_tokens, self.settings.base_url)),
                 deep_linking.REQUEST: OpenPicker(self.policies, self._safe_address, self.settings.base_url),
             },
             clock=self.clock,

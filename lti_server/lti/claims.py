@@ -21,6 +21,8 @@ AGS_ENDPOINT = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 NOTICE_SERVICE = LTI + "platformnotificationservice"
 NRPS_SERVICE = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 RESOURCE_LINK_REQUEST = "LtiResourceLinkRequest"
+# The name that LTI libraries know, and the one that the other messages' names suggest.
+DATA_PRIVACY_REQUESTS = ("DataPrivacyLaunchRequest", "LtiDataPrivacyLaunchRequest")
 LEEWAY_S = 60
 LONGEST_AGE_S = 600
 LONGEST_TITLE = 1_000

@@ -27,8 +27,6 @@ from lti_server.privacy import contract_file, contracts, log
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 
-# The name that LTI libraries know, and the one that the other messages' names suggest.
-REQUESTS = ("DataPrivacyLaunchRequest", "LtiDataPrivacyLaunchRequest")
 ACT = "data-privacy"
 PAGE_LIFE_S = 3_600
 LONGEST_TOKEN = 1_024

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from lti_server.errors import InvalidInput, NotAllowed, ProviderFailed
 from lti_server.lti.platform_profiles import by_issuer, family_code, for_registration
-from lti_server.lti.tool_description import CLAIMS, MESSAGES, NAME, Tool, scopes_of
+from lti_server.lti.tool_description import CLAIMS, MESSAGES, NAME, Tool, custom_of, scopes_of
 from lti_server.providers.wire import host_of
 
 PLATFORM_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-platform-configuration"
@@ -110,13 +110,13 @@ def registration_body(tool: Tool, platform: PlatformConfiguration) -> dict[str, 
     vendor = for_registration(platform.issuer, platform.product)
     custom = {
         name: value
-        for name, value in vendor.custom.items()
+        for name, value in custom_of(vendor).items()
         if platform.variables is None or value.removeprefix("$") in platform.variables
     }
     messages = []
-    for kind in MESSAGES:
+    for kind, label in MESSAGES.items():
         if kind in platform.placements:
-            message: dict[str, Any] = {"type": kind, "target_link_uri": tool.launch_url, "label": NAME}
+            message: dict[str, Any] = {"type": kind, "target_link_uri": tool.launch_url, "label": label}
             offered = platform.placements[kind] or frozenset()
             wanted = [placement for placement in vendor.placements.get(kind, ()) if placement in offered]
             messages.append({**message, "placements": wanted} if wanted else message)

@@ -80,6 +80,10 @@ class RegisteringPlatform:
         token = {} if self.token is None else {"registration_token": self.token}
         return {"openid_configuration": self.configuration_url, **token}
 
+    def supports(self, **said: Any) -> None:
+        """Let it say so of itself as an LTI platform, beside what it says anyway."""
+        self.changes[PLATFORM] = {**configuration(self.address)[PLATFORM], **said}
+
     def take(self, body: dict[str, Any]) -> dict[str, Any]:
         self.entries.append(body)
         answer = {**body, "client_id": self.client_ids.pop(0), **self.answers}

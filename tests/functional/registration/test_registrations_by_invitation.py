@@ -23,6 +23,9 @@ from tests.functional.registration.moves import only, opens, platforms, sends
 from tests.peers import bare_platform
 from tests.peers.registering_platform import TOOL, RegisteringPlatform
 
+NOTICES = "https://purl.imsglobal.org/spec/lti/scope/noticehandlers"
+HISTORIES = {"context_id_history": "$Context.id.history", "resource_link_id_history": "$ResourceLink.id.history"}
+
 
 def test_the_first_page_says_what_will_be_registered_and_calls_nobody(
     client: FlaskClient, district: District, invitation: str, lms: RegisteringPlatform
@@ -92,6 +95,47 @@ def test_what_is_sent_is_what_the_platform_supports(
     assert "email" not in body[TOOL]["claims"]
     assert [one["type"] for one in body[TOOL]["messages"]] == ["LtiResourceLinkRequest", "LtiDeepLinkingRequest"]
     assert body["redirect_uris"] == ["http://127.0.0.1:8000/lti/launch"]
+
+
+def test_histories_are_asked_for_where_the_platform_knows_their_variables(
+    client: FlaskClient, invitation: str, lms: RegisteringPlatform
+) -> None:
+    lms.supports(variables=["Context.id.history", "ResourceLink.id.history", "User.id"])
+    assert sends(client, invitation, lms).status_code == 200
+    (body,) = lms.entries
+    assert body[TOOL]["custom_parameters"] == HISTORIES
+
+
+def test_a_variable_that_the_platform_does_not_list_is_not_asked_for(
+    client: FlaskClient, invitation: str, lms: RegisteringPlatform
+) -> None:
+    lms.supports(variables=["Context.id.history"])
+    assert sends(client, invitation, lms).status_code == 200
+    (body,) = lms.entries
+    assert body[TOOL]["custom_parameters"] == {"context_id_history": "$Context.id.history"}
+
+
+@pytest.mark.parametrize("name", ["DataPrivacyLaunchRequest", "LtiDataPrivacyLaunchRequest"])
+def test_the_privacy_page_is_offered_by_the_name_that_the_platform_lists(
+    name: str, client: FlaskClient, invitation: str, lms: RegisteringPlatform
+) -> None:
+    lms.supports(messages_supported=[{"type": "LtiResourceLinkRequest"}, {"type": name}])
+    assert sends(client, invitation, lms).status_code == 200
+    (body,) = lms.entries
+    launch_url = "http://127.0.0.1:8000/lti/launch"
+    assert body[TOOL]["messages"] == [
+        {"type": "LtiResourceLinkRequest", "target_link_uri": launch_url, "label": "Lessons"},
+        {"type": name, "target_link_uri": launch_url, "label": "Data and privacy"},
+    ]
+
+
+def test_notices_are_asked_for_where_the_platform_has_them(
+    client: FlaskClient, invitation: str, lms: RegisteringPlatform
+) -> None:
+    lms.changes = {"scopes_supported": ["openid", NOTICES]}
+    assert sends(client, invitation, lms).status_code == 200
+    (body,) = lms.entries
+    assert body["scope"] == NOTICES
 
 
 def test_an_invitation_registers_once(
@@ -307,7 +351,9 @@ def test_canvas_can_be_given_this_tool_as_a_file(client: FlaskClient) -> None:
     assert found["custom_fields"] == {
         "section_ids": "$Canvas.course.sectionIds",
         "section_names": "$com.instructure.User.sectionNames",
+        **HISTORIES,
     }
+    assert NOTICES in found["scopes"]
     (extension,) = found["extensions"]
     placements = {one["placement"]: one["message_type"] for one in extension["settings"]["placements"]}
     assert placements == {

@@ -52,7 +52,13 @@ CANVAS: dict[str, Any] = {
             {"type": "LtiResourceLinkRequest", "placements": ["course_navigation", "link_selection"]},
             {"type": "LtiDeepLinkingRequest", "placements": ["assignment_selection", "link_selection"]},
         ],
-        "variables": ["Canvas.course.sectionIds", "com.instructure.User.sectionNames", "User.id"],
+        "variables": [
+            "Canvas.course.sectionIds",
+            "com.instructure.User.sectionNames",
+            "User.id",
+            "Context.id.history",
+            "ResourceLink.id.history",
+        ],
     },
 }
 CANVAS_AT = "https://sso.canvaslms.com/api/lti/security/openid-configuration"
@@ -168,11 +174,15 @@ def test_the_audience_is_an_address_that_differs_from_the_token_endpoint(said: o
     assert read(f"{SITE}/c", authorization_server=said).token_audience == audience
 
 
-def test_a_platform_that_says_nothing_of_itself_is_asked_for_nothing() -> None:
+def test_a_platform_that_says_nothing_of_itself_is_asked_for_histories_alone() -> None:
     bare: dict[str, Any] = dict.fromkeys(["scopes_supported", "claims_supported", PLATFORM])
     body = registration_body(TOOL, read(f"{SITE}/c", **bare))
     own = body[TOOL_CONFIGURATION]
-    assert (body["scope"], own["claims"], own["messages"], own["custom_parameters"]) == ("", [], [], {})
+    assert (body["scope"], own["claims"], own["messages"]) == ("", [], [])
+    assert own["custom_parameters"] == {
+        "context_id_history": "$Context.id.history",
+        "resource_link_id_history": "$ResourceLink.id.history",
+    }
 
 
 def test_the_body_says_what_the_specification_asks_for() -> None:
