@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from joserfc import jws
 from lti_server_demo_lms import keys as lms_keys
 
-from lti_server.house import House
 from lti_server.ids import SystemClock
 from lti_server.lti import keys
+from lti_server.providers.transport import HttpTransport
 from lti_server.providers.wire import Response
 from lti_server.settings import Settings
 from tests.functional.street import Street, street
@@ -43,17 +43,18 @@ class Seen:
 
     sending: set[object] = field(default_factory=set)
 
-    def listen(self, house: House) -> None:
+    @contextmanager
+    def listening(self) -> Iterator[None]:
         """Count what the tool's calls come to; a token's own assertion says which key signed it."""
-        send = house.transport.request
+        send = HttpTransport.request
 
-        def counted(method: str, url: str, **how: Any) -> Response:
+        def counted(transport: HttpTransport, method: str, url: str, **how: Any) -> Response:
             assertion = (how.get("form") or {}).get("client_assertion")
             if assertion:
                 self.kids.add(str(jws.extract_compact(assertion.encode()).headers()["kid"]))
             self.calls += 1
             try:
-                answer = send(method, url, **how)
+                answer = send(transport, method, url, **how)
             except Exception as error:
                 self.failed.append(f"{url} {type(error).__name__}")
                 raise
@@ -61,7 +62,11 @@ class Seen:
                 self.failed.append(f"{url} {answer.status}")
             return answer
 
-        house.transport.request = counted  # type: ignore[method-assign]  # the one way out, listened to
+        HttpTransport.request = counted  # type: ignore[assignment,method-assign]  # the one way out, listened to
+        try:
+            yield
+        finally:
+            HttpTransport.request = send  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -92,8 +97,7 @@ def rotate(url: str, directory: Path) -> Seen:
     """Two days of work around a rotation; what came of it."""
     seen, fetched = Seen(), threading.Event()
     settings = Settings(database_url=url, data_dir=directory, secret_keys=(SECRET,))
-    with scaled(fetched), street(settings, url, SystemClock(), directory / "lms") as here:
-        seen.listen(here.house)
+    with scaled(fetched), seen.listening(), street(settings, url, SystemClock(), directory / "lms") as here:
         over = threading.Event()
         threads = [threading.Thread(target=_work, args=(here, number, over, seen)) for number in range(BUSY)]
         for thread in threads:

@@ -35,6 +35,7 @@ from lti_server.privacy.log_sealer import SealLog
 from lti_server.settings import Settings
 from tests import world
 from tests.conftest import SECRET
+from tests.functional.notifying import COPY
 from tests.functional.street import HIDDEN
 from tests.peers.bare_platform import LTI
 
@@ -168,6 +169,22 @@ class Neighbours:
         head = {"Authorization": f"Bearer {token}"}
         return requests.get(f"{self.tool_url}/api/v1/progress", headers=head, timeout=10)
 
+    def notify(self, tenant: Tenant, context: str, **changes: str) -> requests.Response:
+        """A course copy, told by the LMS under an id that is the same for both."""
+        now = int(self.house.clock.now().timestamp())
+        told = {"id": f"notice-of-{context}", "timestamp": self.house.clock.now().isoformat(), "type": COPY}
+        claims = {
+            "iss": tenant.registered.platform.issuer, "aud": tenant.client_id, "iat": now, "exp": now + 300,
+            LTI + "version": "1.3.0", LTI + "deployment_id": changes.get("deployment_id", tenant.deployment_id),
+            LTI + "notice": told, LTI + "context": {"id": context}, LTI + "origin_contexts": ["last-year"],
+        }  # fmt: skip
+        token = jwt.encode(
+            {"alg": "RS256", "kid": self.lms.key.kid}, claims, self.lms.key.current, algorithms=["RS256"]
+        )
+        answer = requests.post(f"{self.tool_url}/lti/notices", json={"notices": [{"jwt": token}]}, timeout=10)
+        answer.raise_for_status()
+        return answer
+
     def invited(self, tenant: Tenant, browser: requests.Session) -> requests.Response:
         """An administrator of a district comes in by an invitation."""
         token, _ = self.house.invitations.invite(StaffRole.DISTRICT_ADMIN, tenant.district.id)
@@ -254,7 +271,13 @@ def _live_in(here: Neighbours, tenant: Tenant, number: int) -> None:
     for person in (here.pupil(0), here.pupil(1)):
         address = here.ticket(tenant, person)
     link = {LTI + "resource_link": {"id": "copied"}, LTI + "context": {"id": "copy", "title": "Copy", **copied}}
-    here.ticket(tenant, here.pupil(0), **link)
+    told = {
+        "platform_notification_service_url": f"{here.lms_url}/{tenant.slug}/notice-handlers",
+        "scope": ["https://purl.imsglobal.org/spec/lti/scope/noticehandlers"],
+        "notice_types_supported": [COPY], "service_versions": ["1.0"],
+    }  # fmt: skip
+    here.ticket(tenant, here.pupil(0), **link, **{LTI + "platformnotificationservice": told})
+    assert here.notify(tenant, "told").json()["handled"] == 1
     page = tenant.reader.get(address, timeout=10)
     tenant.token = context_of(page)["token"]
     # One solves what the other does not, so that their progress can be told apart.

@@ -171,11 +171,37 @@ def registration(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests
     return [shown, refused]
 
 
+def notices(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """A notice with the id of one that the other had is mine; one for the other's deployment is not from my client."""
+    answer = here.notify(mine, f"copy-{uuid4()}")
+    assert answer.json()["handled"] == 1
+    if mine.client_id == other.client_id:
+        return [answer]
+    mixed = here.notify(mine, "stolen", deployment_id=other.deployment_id)
+    assert mixed.json()["handled"] == 0
+    return [answer, mixed]
+
+
+def data_privacy(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """The page tells of my district; a token of the other's people opens none."""
+    launching = here.begin(mine, here.pupil(0))
+    said = {LTI + "message_type": "DataPrivacyLaunchRequest", LTI + "for_user": {"user_id": here.pupil(0).id}}
+    led = launching.send({**launching.claims, **said})
+    assert led.status_code == 303
+    page = requests.get(led.headers["Location"], timeout=10)
+    assert mine.district.name in page.text
+    stolen = requests.get(f"{here.tool_url}/lti/data-privacy", params={"reader": str(other.registered.id)}, timeout=10)
+    assert stolen.status_code == 404
+    return [page]
+
+
 CASES: dict[str, Case] = {
     "lti.login": login,
     "lti.launch": launch,
     "lti.choose": picker,
     "lti.chosen": picker,
+    "lti.notices": notices,
+    "lti.data_privacy": data_privacy,
     "lessons.play": play,
     "progress.progress": progress,
     "progress.renew": renew,
