@@ -195,6 +195,17 @@ def data_privacy(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests
     return [page]
 
 
+def log_pages(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """My log and my checkpoint; an entry of the other's is no place to go on from."""
+    with here.house.database.tenant(other.district.id) as connection:
+        entry = connection.execute(sa.text("SELECT id FROM log_entry LIMIT 1")).scalar_one()
+    pages = f"{here.tool_url}/district/log"
+    shown = mine.staff.get(pages, timeout=10)
+    assert "/district/log/checkpoint" in shown.text
+    after = mine.staff.get(pages, params={"after": str(entry)}, timeout=10)
+    return [shown, after, mine.staff.get(f"{pages}/checkpoint", timeout=10)]
+
+
 CASES: dict[str, Case] = {
     "lti.login": login,
     "lti.launch": launch,
@@ -206,6 +217,8 @@ CASES: dict[str, Case] = {
     "progress.progress": progress,
     "progress.renew": renew,
     "progress.launch_context": launch_context,
+    "log.index": log_pages,
+    "log.checkpoint": log_pages,
     "platforms.index": inspector,
     "platforms.inspect": inspector,
     "accounts.invitation": invitation,

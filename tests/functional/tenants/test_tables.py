@@ -39,7 +39,7 @@ MAY_AGREE = {
     "registration": {"auth_login_url", "auth_token_url", "client_id", "issuer", "jwks_url", "product_family"},
     "resource_link": {"ags_scopes", "lesson_id", "resource_link_id", "title"},
     "roster_run": {"counts", "provider", "refused_fields", "state"},
-    "section": {"name", "provider", "source_id"},
+    "section": {"division", "name", "provider", "source_id"},
     "service_token": {"scopes"},
     "session": {"lesson_id", "locale", "role"},
 }
