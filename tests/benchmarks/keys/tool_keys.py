@@ -126,7 +126,8 @@ def _work(here: Street, number: int, over: threading.Event, seen: Seen) -> None:
     while not over.is_set():
         try:
             token = here.token(here.pupils.index(pupils[turn % len(pupils)]))
-            here.save(token, turn // len(pupils) % 5)
+            # A little better each time, so that there is always another grade to send.
+            here.save(token, score=min(1.0, 0.01 * (1 + turn // len(pupils))))
             seen.launches += 1
             with here.house.database.tenant(here.district.id) as connection:
                 connection.execute(sa.text("DELETE FROM service_token"))
