@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-annotate $(if $(UPGRADE),--upgrade)
 CATALOGS := lti_server/translations
 
-.PHONY: help setup run test check fix types docs lock translations conformance bench-launch bench-keys mutants-launch kill9 clean
+.PHONY: help setup run test check fix types docs lock translations conformance bench-launch bench-keys mutants-launch mutants-grants revocation kill9 clean
 
 help: ## Show what can be asked for
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ mutants-launch: .venv/.ready-test ## Take away each check of the launch in turn;
 
 bench-keys: .venv/.ready-test ## Key rotation on both sides, and platforms whose keys hang or are gone, in figures
 	$(BIN)/python -m tests.benchmarks.keys $(ARGS)
+
+mutants-grants: .venv/.ready-test ## Take away the fence, the epoch predicate, the token wipe in turn; a test must notice
+	$(BIN)/python -m tests.benchmarks.mutants_grants $(ARGS)
+
+revocation: .venv/.ready-test ## Revoke under processes that are stopped and killed (HISTORIES=1000); count what came afterwards
+	$(BIN)/python -m tests.benchmarks.revocation
 
 kill9: .venv/.ready-test ## Kill worker and server at random points between progress and gradebook; count lost scores
 	$(BIN)/python -m tests.benchmarks.kill9 $(ARGS)

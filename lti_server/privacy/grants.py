@@ -88,13 +88,15 @@ class Begun:
 
 
 def standing_of(connection: Connection, grant_id: GrantId) -> Standing:
-    """Where a grant stands; its row is locked until the transaction ends.
+    """Where a grant stands; nobody else moves it until the transaction ends. Who writes rows of it is not waited for.
 
     Raises:
         NotFound: the entered district has no such grant.
     """
     row = connection.execute(
-        sa.select(grants.c.state, grants.c.epoch, grants.c.uses).where(grants.c.id == grant_id).with_for_update()
+        sa.select(grants.c.state, grants.c.epoch, grants.c.uses)
+        .where(grants.c.id == grant_id)
+        .with_for_update(key_share=True)
     ).one_or_none()
     if row is None:
         raise NotFound("There is no such grant. `lti-server grant list` shows those there are.")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -43,6 +43,7 @@ class Upstream(Protocol):
 
 DisposeBy = Callable[[Connection, District, date], date | None]
 """The contract's date for data whose grant ended on a day; None where the contract sets none."""
+_IN_A_MOMENT = sa.text("SELECT set_config('lock_timeout', :moment, true)")
 _EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(grant_key(:grant))")
 OnWait = Callable[[int], None]
 """Told about once a second how many pages and sends are in flight."""
@@ -136,8 +137,7 @@ class Withdraw:
         """
         ends = time.monotonic() + patience_s
         for revocation_id in self._open(district_id, grant_id):
-            self._end_all(district_id, revocation_id)
-            while not self._acknowledge(district_id, revocation_id):
+            while not (self._end_all(district_id, revocation_id) and self._acknowledge(district_id, revocation_id)):
                 on_wait(self.in_flight(district_id, grant_id))
                 if time.monotonic() > ends:
                     return False
@@ -188,33 +188,35 @@ class Withdraw:
                 ).scalars()
             )
 
-    def _end_all(self, district_id: DistrictId, revocation_id: UUID) -> None:
-        """Before anything is waited for: a stopped sender keeps no session open. One transaction a participant."""
+    def _end_all(self, district_id: DistrictId, revocation_id: UUID) -> bool:
+        """Before anything is waited for: a stopped sender keeps no session open. One transaction a participant.
+
+        False where somebody who is in flight holds a row; what the other participants have is ended all the same.
+        """
+        ended = True
         for participant in self._participants:
-            with self._database.tenant(district_id) as connection:
+            with _unless_held() as held, self._database.tenant(district_id) as connection:
+                connection.execute(_IN_A_MOMENT, {"moment": LOOK_EVERY})
                 district = self._district(connection)
                 self._take_part(connection, district, participant, self._read(connection, district, revocation_id))
+            ended = ended and not held
+        return ended
 
     def _acknowledge(self, district_id: DistrictId, revocation_id: UUID) -> bool:
         """Phase 2: inside the exclusive fence nobody is between check and commit; what slipped in before is ended.
 
         False where the fence was not to be had for a moment.
         """
-        try:
-            with self._database.tenant(district_id) as connection:
-                district = self._district(connection)
-                withdrawal = self._read(connection, district, revocation_id)
-                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOOK_EVERY}'"))
-                connection.execute(_EXCLUSIVE, {"grant": withdrawal.grant_id})
-                if not self._is_acknowledged(connection, revocation_id):
-                    for participant in self._participants:
-                        self._take_part(connection, district, participant, withdrawal)
-                    self._settle(connection, district, revocation_id, withdrawal)
-        except sa.exc.OperationalError as error:
-            if isinstance(error.orig, psycopg.errors.LockNotAvailable):
-                return False
-            raise
-        return True
+        with _unless_held() as held, self._database.tenant(district_id) as connection:
+            district = self._district(connection)
+            withdrawal = self._read(connection, district, revocation_id)
+            connection.execute(_IN_A_MOMENT, {"moment": LOOK_EVERY})
+            connection.execute(_EXCLUSIVE, {"grant": withdrawal.grant_id})
+            if not self._is_acknowledged(connection, revocation_id):
+                for participant in self._participants:
+                    self._take_part(connection, district, participant, withdrawal)
+                self._settle(connection, district, revocation_id, withdrawal)
+        return not held
 
     def _settle(self, connection: Connection, district: District, revocation_id: UUID, withdrawal: Withdrawal) -> None:
         now = self._clock.now()
@@ -291,9 +293,13 @@ class Withdraw:
         log.record(connection, entry)
 
 
-def summed(receipts: Sequence[sa.Row[tuple[object, ...]]]) -> dict[str, dict[str, int]]:
-    """Receipts by participant, what was done in several steps together."""
-    total: dict[str, Counter[str]] = {}
-    for row in receipts:
-        total.setdefault(str(row.participant), Counter()).update(row.did)
-    return {name: dict(counts) for name, counts in total.items()}
+@contextmanager
+def _unless_held() -> Iterator[list[bool]]:
+    """Holds an entry afterwards where a lock was not to be had in time: the transaction was rolled back."""
+    held: list[bool] = []
+    try:
+        yield held
+    except sa.exc.OperationalError as error:
+        if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise
+        held.append(True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TESTS = (
+TESTS: tuple[str, ...] = (
     "tests/unit/lti", "tests/functional/test_launch.py", "tests/functional/test_launch_refused.py",
     "tests/functional/test_hostile_launches.py", "tests/functional/test_cookieless_launch.py",
 )  # fmt: skip
@@ -34,7 +34,7 @@ class Mutant:
     tests: tuple[str, ...] = TESTS
 
 
-MUTANTS = (
+MUTANTS: tuple[Mutant, ...] = (
     Mutant("state: signature", LTI + "state.py", "self._serializer.loads(text)", "self._serializer.loads_unsafe(text)[1]"),
     Mutant("state: age", LTI + "state.py", 'if content["t"] < now - LONGEST_LOGIN_S:', "if False:"),
     Mutant("state: browser", LTI + "state.py", 'hmac.compare_digest(_digest(cookie), content["b"])', "True"),

@@ -31,7 +31,10 @@ from lti_server.ids import SystemClock
 from lti_server.lti.registrations import Platform, Registered
 from lti_server.mail import Message
 from lti_server.privacy.districts import District
+from lti_server.privacy.grants import open_grant
 from lti_server.privacy.log_sealer import SealLog
+from lti_server.privacy.participants import Done
+from lti_server.providers.records import SourceToken, TokenKind
 from lti_server.settings import Settings
 from tests import world
 from tests.conftest import SECRET
@@ -294,6 +297,23 @@ def _live_in(here: Neighbours, tenant: Tenant, number: int) -> None:
     house.registration_invitations.invite(district_id)
     with house.database.tenant(district_id) as connection:
         house.mail.send(connection, district_id, Message(to="data@school.example", subject="Report", text="Ready."))
+    _withdraw(here, tenant)
+
+
+def _withdraw(here: Neighbours, tenant: Tenant) -> None:
+    """Another connection of the district, revoked: its receipt, a token to give back, and the signal that asked."""
+    house, district, now = here.house, tenant.district, here.house.clock.now()
+    with house.database.tenant(district.id) as connection:
+        grant_id = open_grant(connection, district.id, "google", now)
+        connection.execute(
+            sa.text("INSERT INTO provider_signal VALUES (:district, 'google', :hash, :now, :now)"),
+            {"district": district.id, "hash": tenant.slug.encode(), "now": now},
+        )
+    begun = house.grants.withdraw.begin(district.id, grant_id, by=f"staff of {tenant.slug}", reason="Over.")
+    assert house.grants.withdraw.finish(district.id, grant_id)
+    token = SourceToken(value=f"token of {tenant.slug}", kind=TokenKind.REFRESH)
+    with house.database.tenant(district.id) as connection:
+        house.grants.give_back.keep(connection, district, begun, Done(counts={}, upstream=(token,)))
 
 
 def deliver(here: Neighbours, tenant: Tenant) -> None:

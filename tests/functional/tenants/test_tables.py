@@ -36,12 +36,16 @@ MAY_AGREE = {
     "platform_keys": {"jwks"},
     "progress_event": {"attempt_id", "lesson_id"},
     "progress_summary": {"lesson_id"},
+    "provider_signal": {"provider"},
     "registration": {"auth_login_url", "auth_token_url", "client_id", "issuer", "jwks_url", "product_family"},
     "resource_link": {"ags_scopes", "lesson_id", "resource_link_id", "title"},
+    "revocation": {"uses"},
+    "revocation_receipt": {"did", "participant"},
     "roster_run": {"counts", "provider", "refused_fields", "state"},
     "section": {"division", "name", "provider", "source_id"},
     "service_token": {"scopes"},
     "session": {"lesson_id", "locale", "role"},
+    "upstream_revocation": {"provider", "state"},
 }
 
 
