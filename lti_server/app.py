@@ -5,17 +5,21 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import Flask, Response, after_this_request, request
 from flask_babel import Babel
+from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from lti_server.accounts import connection_views
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission, may
 from lti_server.district_log import StaffLog
 from lti_server.errors import NotAllowed, NotAuthenticated, NotFound
 from lti_server.house import House, build_house, run_worker
+from lti_server.ids import DistrictId
 from lti_server.lessons import views as lesson_views
 from lti_server.lessons.handoff import HandedOver
 from lti_server.lessons.views import LaunchContext
@@ -26,6 +30,8 @@ from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
 from lti_server.privacy import log_views
 from lti_server.privacy import views as audit_views
+from lti_server.privacy.grant_receipt import receipt_file
+from lti_server.privacy.grant_view import GrantView
 from lti_server.progress import views as progress_views
 from lti_server.settings import Settings
 from lti_server.web import home, languages
@@ -39,6 +45,7 @@ from lti_server.web.logs import init_access_log
 from lti_server.web.problems import init_problems
 
 COOKIE = "lti_lesson"
+LIMITED = ("accounts", "home", "platforms", "log", "connections")
 LARGEST_REQUEST = 1024 * 1024
 
 
@@ -75,12 +82,13 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(_log(house))
     app.register_blueprint(_lti(house))
     app.register_blueprint(_platforms(house))
+    app.register_blueprint(_connections(house))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
     app.register_blueprint(_lessons(house))
     api = init_api(app)
     api.register_blueprint(_progress(house))
     exempt_from_csrf(app, ("lti", "progress", "registration"))
-    init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, ("accounts", "home", "platforms", "log"))
+    init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, LIMITED)
     return app
 
 
@@ -114,6 +122,23 @@ def _platforms(house: House) -> Any:
     return inspector_views.blueprint(
         inspector_views.InspectorParts(
             inspector=house.inspector, staff=partial(_staff, house), platforms=house.registrations.every
+        )
+    )
+
+
+def _connections(house: House) -> Any:
+    """What a district lets in, and taking it back."""
+
+    def receipt(connection: Connection, district_id: DistrictId, grant: GrantView, revocation_id: UUID) -> bytes:
+        return receipt_file(connection, house.document_keys, district_id, grant, revocation_id)
+
+    return connection_views.blueprint(
+        connection_views.ConnectionParts(
+            database=house.database,
+            staff=partial(_staff, house),
+            withdraw=house.grants.withdraw,
+            population=house.grants.population,
+            receipt=receipt,
         )
     )
 

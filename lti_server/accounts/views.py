@@ -50,6 +50,7 @@ def blueprint(invitations: Invitations, district_name: Callable[[DistrictId], st
         sees_log = bool(district) and may(found.role, Permission.SEE_LOG)
         values = {
             "role": role_name(found.role), "district": district, "manages_platforms": manages, "sees_log": sees_log,
+            "revokes": bool(district) and may(found.role, Permission.REVOKE_GRANTS),
         }  # fmt: skip
         return make_response(render_template("accounts/account.html", **values))
 
