@@ -209,7 +209,7 @@ class House:
     @cached_property
     def notice_handlers(self) -> NoticeHandlers:
         return NoticeHandlers(
-            database=self.database, doors=self.doors, transport=lambda: self.transport,
+            database=self.database, doors=self.doors, transport=self.grants.to_platform,
             tokens=lambda: self.service_tokens, tool_keys=self.tool_keys, queue=self.queue, district=self.entered,
             handler=f"{self.settings.base_url}/lti/notices", clock=self.clock,
         )  # fmt: skip

@@ -18,11 +18,10 @@ from lti_server.lti.keys import ToolKeys
 from lti_server.lti.notice_claims import SCOPE, NoticeService
 from lti_server.lti.notices import MOST_NOTICES
 from lti_server.lti.store import NoticesAsked, Standing
-from lti_server.lti.tokens import Service, ServiceTokens, service_of
+from lti_server.lti.tokens import Service, ServiceTokens, ToPlatform, service_of
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
 from lti_server.providers.errors import BrokeContract, ProviderFault, RateLimited, RejectedCredentials, Unavailable
-from lti_server.providers.spi import Transport
 from lti_server.providers.wire import Authorization, Response, host_of
 from lti_server.tasks import Queue
 from lti_server.web.languages import N_
@@ -82,7 +81,7 @@ class NoticeHandlers:
         *,
         database: Database,
         doors: DoorKeys,
-        transport: Callable[[], Transport],
+        transport: ToPlatform,
         tokens: Callable[[], ServiceTokens],
         tool_keys: ToolKeys,
         queue: Queue,
@@ -154,6 +153,8 @@ class NoticeHandlers:
                 return
         try:
             self._ask(service, row)
+        except GrantRevoked:
+            return
         except (RateLimited, Unavailable):
             self._settle(tenant, row, "failed", SILENT, None)
             raise
@@ -183,7 +184,7 @@ class NoticeHandlers:
             try:
                 for kind in row.notice_types:
                     self._put(service, row.service_url, {"notice_type": kind, "handler": ""})
-            except (ProviderFault, _Refused):
+            except (ProviderFault, GrantRevoked, _Refused):
                 continue
 
     def _ask(self, service: Service, row: sa.Row[Any]) -> None:
@@ -204,7 +205,7 @@ class NoticeHandlers:
         named = "Accept" if body is None else "Content-Type"
         for attempt in range(2):
             token = self._tokens().bearer(service, [SCOPE])
-            answer = self._transport().request(
+            answer = self._transport(service).request(
                 method, url, headers={named: "application/json"}, body=body, accept=(400, 401, 403, 404, 405, 409, 422),
                 authorization=Authorization.bearer(token, hosts=[host_of(url)]),
             )  # fmt: skip

@@ -20,6 +20,10 @@ _DROP_KEYS = sa.text(
     " fetched_at = NULL WHERE registration_id IN (SELECT id FROM registration WHERE grant_id = :grant)"
     " AND jsonb_array_length(jwks -> 'keys') > 0"
 )
+_DROP_HANDLERS = sa.text(
+    "DELETE FROM notice_handler WHERE deployment_row_id IN (SELECT d.id FROM deployment d"
+    " JOIN registration r ON r.id = d.registration_id WHERE r.grant_id = :grant)"
+)
 _REMOVE = sa.text("UPDATE registration SET removed_at = :at WHERE grant_id = :grant AND removed_at IS NULL")
 _CLOSE = sa.text(
     "SELECT directory_close(kind, r.id) FROM registration r, unnest(ARRAY['client', 'issuer', 'registration']) AS kind"
@@ -50,6 +54,7 @@ class Platforms:
         counts["pickers"] = len(pickers)
         if withdrawal.whole:
             counts["key_sets"] = connection.execute(_DROP_KEYS, values).rowcount
+            counts["notice_handlers"] = connection.execute(_DROP_HANDLERS, values).rowcount
             counts["registrations"] = connection.execute(_REMOVE, values).rowcount
             connection.execute(_CLOSE, values)
         return Done(counts=counts)

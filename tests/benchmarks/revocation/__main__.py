@@ -47,12 +47,12 @@ def place_on(url: str, workers: int, slug: str = "north") -> Iterator[Place]:
 
 
 def histories(place: Place, number: int) -> None:
-    """So many histories; a failure is shrunk and shown step by step."""
+    """So many histories; a failure is shown step by step."""
     run_state_machine_as_test(
         machine(place),
         settings=settings(
             max_examples=number, stateful_step_count=10, deadline=None, database=None,
-            phases=(Phase.generate, Phase.shrink), suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate,), suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
 

@@ -200,7 +200,10 @@ def _token(house: House, ids: Ids) -> None:
 def _score(house: House, ids: Ids) -> None:
     with house.database.tenant(ids.district) as connection:
         connection.execute(
-            sa.text("UPDATE grade_delivery SET state = 'queued' WHERE id = :id AND state = 'delivered'"),
+            sa.text(
+                "UPDATE grade_delivery SET state = 'queued' WHERE id = :id AND state = 'delivered'"
+                " AND grant_hold(grant_id, epoch, NULL)"
+            ),
             {"id": ids.delivery},
         )
     house.deliver_grade()(str(ids.district), str(ids.delivery))
