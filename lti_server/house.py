@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-import requests
 from sqlalchemy.engine import Connection
 
 from lti_server import mail
@@ -17,7 +16,7 @@ from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.invitations import Invitations
 from lti_server.accounts.retention import KeptFields
 from lti_server.db import Database, Door, application_role, database_name, open_door
-from lti_server.errors import NoContract, NotFound, ProviderFailed
+from lti_server.errors import NoContract, NotFound
 from lti_server.grant_parts import GrantParts
 from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
 from lti_server.lesson_parts import LessonsAtLaunch, Shelf
@@ -32,6 +31,7 @@ from lti_server.lti.grade_columns import GradeColumns
 from lti_server.lti.grade_service import grade_services
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.inspector import Inspector
+from lti_server.lti.key_sets import read_key_set
 from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import OpenLaunch
 from lti_server.lti.member_source import LtiMembers
@@ -64,7 +64,6 @@ from lti_server.providers.addresses import AddressGuard
 from lti_server.providers.connections import OutboundLimits
 from lti_server.providers.connector import Connector
 from lti_server.providers.errors import BrokeContract
-from lti_server.providers.faults import server_errors
 from lti_server.providers.registry import Registry, load_registry
 from lti_server.providers.transport import HttpTransport, outbound_session
 from lti_server.roster import apply, courses, store
@@ -348,9 +347,7 @@ class House:
         self.notice_handlers.resume(connection, district_id)
 
     def _key_source(self, url: str, timeout_s: float) -> Mapping[str, Any]:
-        limits = OutboundLimits(total_s=timeout_s)
-        session = outbound_session(insecure_hosts=self.settings.insecure_hosts, limits=limits)
-        return _json_object(HttpTransport(session, self.clock), session, url)
+        return read_key_set(url, timeout_s, insecure_hosts=self.settings.insecure_hosts, clock=self.clock)
 
     def _after_teacher(self, connection: Connection, district_id: DistrictId, section_id: SectionId) -> None:
         self.queue.defer(
@@ -361,17 +358,6 @@ class House:
             district_id=str(district_id),
             section_id=str(section_id),
         )
-
-
-def _json_object(transport: HttpTransport, session: requests.Session, url: str) -> Mapping[str, Any]:
-    try:
-        with server_errors("lti"):
-            found = transport.request("GET", url, headers={"Accept": "application/json"}).json()
-    finally:
-        session.close()
-    if not isinstance(found, dict):
-        raise ProviderFailed("The key set of the LMS is not a JSON object.")
-    return found
 
 
 def build_house(settings: Settings, database_url: str, clock: Clock | None = None) -> House:

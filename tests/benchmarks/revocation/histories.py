@@ -25,7 +25,6 @@ from tests.benchmarks.revocation.workers import Act, Ids, Point, Worker
 
 WORKERS = 4
 NUMBERS = st.integers(0, WORKERS - 1)
-STOPS = st.none() | st.sampled_from(Point)
 FENCED = frozenset({Point.SENDING, Point.ANSWERED})
 # Everything that a grant brought or that goes out by it, as one number: what is committed later changes it.
 DERIVED = """
@@ -138,34 +137,49 @@ class History(RuleBasedStateMachine):
         self.place.tally.histories += 1
         self.ids = self.place.connection(self.place.tally.histories)
 
-    @rule(number=NUMBERS, act=st.sampled_from(Act), stop_at=STOPS, nth=st.integers(1, 3))
-    def act(self, number: int, act: Act, stop_at: Point | None, nth: int) -> None:
-        worker = self.place.workers[number]
-        syncing = act is Act.SYNC and any(one.act is Act.SYNC for one in self.place.workers)
-        scoring = act is Act.SCORE and any(one.act is Act.SCORE for one in self.place.workers)
-        if worker.stopped_at is not None or syncing or scoring:
-            return  # one sync a district, one delivery of a score: they would wait for the stopped one
+    @precondition(lambda self: self._free())
+    @rule(which=NUMBERS, act=st.sampled_from(Act))
+    def act(self, which: int, act: Act) -> None:
+        self._act(which, act, None, 1)
+
+    @precondition(lambda self: self._free() and not self.begun)
+    @rule(which=NUMBERS, act=st.sampled_from(Act), point=st.sampled_from(Point), nth=st.sampled_from([1, 1, 1, 2, 3]))
+    def act_and_stand_still(self, which: int, act: Act, point: Point, nth: int) -> None:
+        self._act(which, act, point, nth)
+
+    def _free(self) -> list[Worker]:
+        return [one for one in self.place.workers if one.stopped_at is None]
+
+    def _stopped(self) -> list[Worker]:
+        return [one for one in self.place.workers if one.stopped_at is not None]
+
+    def _act(self, which: int, act: Act, point: Point | None, nth: int) -> None:
+        if act in (Act.SYNC, Act.SCORE) and any(one.act is act for one in self.place.workers):
+            act = Act.TOKEN  # one sync a district, one delivery of a score: they would wait for the stopped one
+        free = self._free()
         before = self.place.provider.of(self.ids.client)
-        ended = worker.begin(act, self.ids, stop_at, nth)
-        self.place.tally.acts[act] += 1
+        ended = free[which % len(free)].begin(act, self.ids, point, nth)
+        self.place.tally.acts[act.value] += 1
         if ended is None:
-            self.place.tally.stops[str(stop_at)] += 1
+            self.place.tally.stops[str(point)] += 1
         if self.begun or self.suspended:
             self.place.tally.let_past_the_first_phase += self.place.provider.of(self.ids.client) - before
             assert self.place.provider.of(self.ids.client) == before, f"{act} went out after the first phase"
             assert ended is None or act in (Act.SCORE, Act.SYNC) or ended.startswith("refused"), ended
 
-    @rule(number=NUMBERS)
-    def go_on(self, number: int) -> None:
-        if self.place.workers[number].stopped_at is not None:
-            self.place.workers[number].go_on()
+    @precondition(lambda self: self._stopped())
+    @rule(which=NUMBERS)
+    def go_on(self, which: int) -> None:
+        stopped = self._stopped()
+        stopped[which % len(stopped)].go_on()
 
-    @rule(number=NUMBERS)
-    def kill(self, number: int) -> None:
-        worker = self.place.workers[number]
-        if worker.stopped_at is not None:
-            self.place.tally.kills[worker.stopped_at] += 1
-            worker.kill()
+    @precondition(lambda self: self._stopped())
+    @rule(which=NUMBERS)
+    def kill(self, which: int) -> None:
+        stopped = self._stopped()
+        worker = stopped[which % len(stopped)]
+        self.place.tally.kills[str(worker.stopped_at)] += 1
+        worker.kill()
 
     @precondition(lambda self: not self.begun)
     @rule()

@@ -171,8 +171,8 @@ def _instrument(yields: _Yields) -> None:
         yields.at(Point.ANSWERED)
         return answer
 
-    Fence.holding = held  # type: ignore[method-assign]
-    GuardedAdapter.send = sent  # type: ignore[method-assign]
+    Fence.holding = held  # type: ignore[method-assign]  # a point before it
+    GuardedAdapter.send = sent  # type: ignore[method-assign]  # points around it
 
 
 def _ended(act: Callable[[], object]) -> str:

@@ -147,6 +147,28 @@ def inspector(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Re
     return [own, theirs, nobodys, listed]
 
 
+def connections(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """The other's connection is to me as one that never was: not shown, not suspended, not revoked."""
+    pages = f"{here.tool_url}/district/connections"
+    own = mine.staff.get(f"{pages}/{mine.registered.grant_id}", timeout=10)
+    token = re.search('name="csrf_token" value="([^"]+)"', own.text)
+    assert token
+    form = {"csrf_token": token[1], "uses": "all", "reason": "Not mine."}
+    theirs, nobodys = (
+        mine.staff.get(f"{pages}/{one}", headers=JSON, timeout=10) for one in (other.registered.grant_id, unused())
+    )
+    assert (own.status_code, theirs.status_code, nobodys.status_code) == (200, 404, 404)
+    assert {**theirs.json(), "instance": ""} == {**nobodys.json(), "instance": ""}
+    refused = [
+        mine.staff.post(f"{pages}/{other.registered.grant_id}/{act}", data=form, headers=JSON, timeout=10)
+        for act in ("suspend", "resume", "revoke")
+    ]
+    receipt = f"{pages}/{other.registered.grant_id}/receipts/{unused()}"
+    refused.append(mine.staff.get(receipt, headers=JSON, timeout=10))
+    assert {one.status_code for one in refused} == {404}
+    return [own, theirs, nobodys, *refused, mine.staff.get(pages, timeout=10)]
+
+
 def invitation(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
     """Whoever came in for the other, and takes my invitation, is in mine alone; signing out ends that alone."""
     browser = requests.Session()
@@ -221,6 +243,12 @@ CASES: dict[str, Case] = {
     "log.checkpoint": log_pages,
     "platforms.index": inspector,
     "platforms.inspect": inspector,
+    "connections.index": connections,
+    "connections.show": connections,
+    "connections.receipt": connections,
+    "connections.suspend": connections,
+    "connections.resume": connections,
+    "connections.revoke": connections,
     "accounts.invitation": invitation,
     "accounts.accept": invitation,
     "accounts.account": invitation,
