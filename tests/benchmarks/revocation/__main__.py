@@ -51,7 +51,7 @@ def histories(place: Place, number: int) -> None:
     run_state_machine_as_test(
         machine(place),
         settings=settings(
-            max_examples=number, stateful_step_count=10, deadline=None, database=None,
+            max_examples=number, stateful_step_count=12, deadline=None, database=None,
             phases=(Phase.generate,), suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

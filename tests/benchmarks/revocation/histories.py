@@ -137,49 +137,34 @@ class History(RuleBasedStateMachine):
         self.place.tally.histories += 1
         self.ids = self.place.connection(self.place.tally.histories)
 
-    @precondition(lambda self: self._free())
-    @rule(which=NUMBERS, act=st.sampled_from(Act))
-    def act(self, which: int, act: Act) -> None:
-        self._act(which, act, None, 1)
+    # What a rule may do depends on how the processes fared, so that no precondition may: it would be flaky.
+    @rule(
+        which=NUMBERS, act=st.sampled_from(Act), point=st.sampled_from([*Point, None]),
+        nth=st.sampled_from([1, 1, 1, 2, 3]), end=st.booleans(),
+    )  # fmt: skip
+    def step(self, which: int, act: Act, point: Point | None, nth: int, end: bool) -> None:
+        """A free process acts, up to a point or to its end; a stopped one goes on or is killed."""
+        worker = self.place.workers[which]
+        if worker.stopped_at is None:
+            self._act(worker, act, point, nth)
+        elif end:
+            self.place.tally.kills[worker.stopped_at.value] += 1
+            worker.kill()
+        else:
+            worker.go_on()
 
-    @precondition(lambda self: self._free() and not self.begun)
-    @rule(which=NUMBERS, act=st.sampled_from(Act), point=st.sampled_from(Point), nth=st.sampled_from([1, 1, 1, 2, 3]))
-    def act_and_stand_still(self, which: int, act: Act, point: Point, nth: int) -> None:
-        self._act(which, act, point, nth)
-
-    def _free(self) -> list[Worker]:
-        return [one for one in self.place.workers if one.stopped_at is None]
-
-    def _stopped(self) -> list[Worker]:
-        return [one for one in self.place.workers if one.stopped_at is not None]
-
-    def _act(self, which: int, act: Act, point: Point | None, nth: int) -> None:
+    def _act(self, worker: Worker, act: Act, point: Point | None, nth: int) -> None:
         if act in (Act.SYNC, Act.SCORE) and any(one.act is act for one in self.place.workers):
             act = Act.TOKEN  # one sync a district, one delivery of a score: they would wait for the stopped one
-        free = self._free()
         before = self.place.provider.of(self.ids.client)
-        ended = free[which % len(free)].begin(act, self.ids, point, nth)
+        ended = worker.begin(act, self.ids, point, nth)
         self.place.tally.acts[act.value] += 1
         if ended is None:
-            self.place.tally.stops[str(point)] += 1
+            self.place.tally.stops[str(point and point.value)] += 1
         if self.begun or self.suspended:
             self.place.tally.let_past_the_first_phase += self.place.provider.of(self.ids.client) - before
             assert self.place.provider.of(self.ids.client) == before, f"{act} went out after the first phase"
             assert ended is None or act in (Act.SCORE, Act.SYNC) or ended.startswith("refused"), ended
-
-    @precondition(lambda self: self._stopped())
-    @rule(which=NUMBERS)
-    def go_on(self, which: int) -> None:
-        stopped = self._stopped()
-        stopped[which % len(stopped)].go_on()
-
-    @precondition(lambda self: self._stopped())
-    @rule(which=NUMBERS)
-    def kill(self, which: int) -> None:
-        stopped = self._stopped()
-        worker = stopped[which % len(stopped)]
-        self.place.tally.kills[str(worker.stopped_at)] += 1
-        worker.kill()
 
     @precondition(lambda self: not self.begun)
     @rule()
@@ -195,9 +180,11 @@ class History(RuleBasedStateMachine):
         self.place.revoke(self.ids)
         self.begun = True
 
-    @precondition(lambda self: self.begun and not self.acknowledged)
+    @precondition(lambda self: self.begun)
     @rule()
     def finish(self) -> None:
+        if self.acknowledged:
+            return
         holders = [one for one in self.place.workers if one.stopped_at in FENCED]
         finished = self.place.finish(self.ids, 0.0 if holders else 10.0)
         assert not (finished and holders), "acknowledged while a stopped process held the fence"
@@ -205,7 +192,7 @@ class History(RuleBasedStateMachine):
         if finished:
             self._acknowledge()
 
-    @precondition(lambda self: self.acknowledged)
+    @precondition(lambda self: self.begun)
     @rule()
     def nobody_leads_back(self) -> None:
         for back in (self.place.house.grants.withdraw.resume, self.place.house.grants.withdraw.suspend):
