@@ -46,12 +46,7 @@ def blueprint(invitations: Invitations, district_name: Callable[[DistrictId], st
         if found is None:
             return make_response(redirect(url_for("home.index"), 303))
         district = district_name(found.district_id) if found.district_id else ""
-        manages = bool(district) and may(found.role, Permission.MANAGE_PLATFORMS)
-        sees_log = bool(district) and may(found.role, Permission.SEE_LOG)
-        values = {
-            "role": role_name(found.role), "district": district, "manages_platforms": manages, "sees_log": sees_log,
-            "revokes": bool(district) and may(found.role, Permission.REVOKE_GRANTS),
-        }  # fmt: skip
+        values = {"role": role_name(found.role), "district": district, **_leads_to(found.role, within=bool(district))}
         return make_response(render_template("accounts/account.html", **values))
 
     _sign_out(pages, invitations, cookie_path, https=https)
@@ -79,3 +74,12 @@ def role_name(role: StaffRole) -> str:
         StaffRole.EVALUATOR: _("evaluator"),
     }
     return str(names[role])
+
+
+def _leads_to(role: StaffRole, *, within: bool) -> dict[str, bool]:
+    """The pages of a district that a role may open."""
+    return {
+        "manages_platforms": within and may(role, Permission.MANAGE_PLATFORMS),
+        "sees_log": within and may(role, Permission.SEE_LOG),
+        "revokes": within and may(role, Permission.REVOKE_GRANTS),
+    }
