@@ -29,6 +29,9 @@ def _district(district: District, number: int, profile: Profile) -> District:
         client_id=_form(profile.client_id, district.client_id, f"client:{district.slug}", number),
         deployment_id=_form(profile.deployment_id, district.deployment_id, f"deployment:{district.slug}", number),
         courses=tuple(_course(district.slug, course, people, profile) for course in district.courses),
+        administrators=tuple(
+            _person(district.slug, one, number, profile) for number, one in enumerate(district.administrators, start=1)
+        ),
     )
 
 
@@ -44,9 +47,13 @@ def _people(district: District, profile: Profile) -> dict[str, Person]:
     """Each person once, by their id in the world."""
     once = {one.person.id: one.person for course in district.courses for one in course.enrolments}
     return {
-        person.id: replace(person, id=_form(profile.person_id, person.id, f"tenant:{district.slug}", number))
+        person.id: _person(district.slug, person, number, profile)
         for number, person in enumerate(once.values(), start=101)
     }
+
+
+def _person(slug: str, person: Person, number: int, profile: Profile) -> Person:
+    return replace(person, id=_form(profile.person_id, person.id, f"tenant:{slug}", number))
 
 
 def _form(form: str, own: str, what: str, number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, abort, redirect, render_template, request
@@ -11,14 +12,15 @@ from lti_server_demo_lms import logins, messages
 from lti_server_demo_lms.pages import who
 from lti_server_demo_lms.parts import Parts
 from lti_server_demo_lms.words import language
-from lti_server_demo_lms.world import District
+from lti_server_demo_lms.world import District, Person
 
+PRIVACY = "privacy"
 # Security Framework 1.0, 5.1.1.2.
 WANTED = {"response_type": "id_token", "response_mode": "form_post", "prompt": "none"}
 
 
 def blueprint(parts: Parts) -> Blueprint:
-    """`/<district>/launch/<link>` and `/<district>/auth`."""
+    """`/<district>/launch/<link>`, `/<district>/data-privacy` and `/<district>/auth`."""
     views = Blueprint("launches", __name__, url_prefix="/<slug>")
 
     @views.get("/launch/<link_id>")
@@ -32,6 +34,19 @@ def blueprint(parts: Parts) -> Blueprint:
         hint = f"{'frame' if framed else 'window'}:{link_id}"
         target = placed[1].target or parts.config.launch_url
         query = logins.query(parts, district, person, target, hint, framed=framed)
+        return redirect(f"{parts.config.login_url}?{urlencode(query)}")
+
+    @views.get("/data-privacy")
+    def data_privacy(slug: str) -> Response:
+        """The same, for an administrator who asks what the tool keeps of everybody, or of `about`."""
+        district, about = parts.district(slug), request.args.get("about", "")
+        person = who(district)
+        asks = person is not None and district.administrator(person.id) is not None
+        if person is None or not asks or parts.config.profile.privacy_message is None:
+            abort(404)
+        if about and district.person(about) is None:
+            abort(404)
+        query = logins.query(parts, district, person, parts.config.launch_url, f"{PRIVACY}:{about}")
         return redirect(f"{parts.config.login_url}?{urlencode(query)}")
 
     @views.route("/auth", methods=["GET", "POST"])
@@ -54,7 +69,8 @@ def blueprint(parts: Parts) -> Blueprint:
         answer = _answer(parts, district)
         state = given.get("state")
         fields = {**answer, **({"state": state} if state else {})}
-        return render_template("post.html", action=parts.config.launch_url, fields=fields)
+        privacy = given.get("lti_message_hint", "").startswith(f"{PRIVACY}:")
+        return render_template("post.html", action=parts.config.launch_url, fields=fields, privacy=privacy)
 
     return views
 
@@ -76,17 +92,37 @@ def _answer(parts: Parts, district: District) -> dict[str, str]:
     person = who(district)
     if person is None or given.get("login_hint") != person.id:
         return _error("login_required", "login_hint is not who is signed in.")
-    kind, _, link_id = given.get("lti_message_hint", "").partition(":")
+    kind, _, named = given.get("lti_message_hint", "").partition(":")
+    said = _privacy(parts, district, person, named) if kind == PRIVACY else _link(parts, district, person, kind, named)
+    if said is None:
+        return _error("invalid_request", "lti_message_hint is not what the login began with.")
+    return {"id_token": messages.signed(parts.key, said)}
+
+
+def _privacy(parts: Parts, district: District, person: Person, about_id: str) -> dict[str, Any] | None:
+    """A data privacy launch; None where it could not have begun here."""
+    about = district.person(about_id) if about_id else None
+    known = parts.config.profile.privacy_message is not None and district.administrator(person.id) is not None
+    if not known or (about_id and about is None):
+        return None
+    launch = messages.PrivacyLaunch(
+        district=district, administrator=person, about=about, nonce=request.values["nonce"], locale=language()
+    )
+    return messages.privacy_claims(parts, launch)
+
+
+def _link(parts: Parts, district: District, person: Person, kind: str, link_id: str) -> dict[str, Any] | None:
+    """A resource link launch; None where it could not have begun here."""
     course, link = district.link(link_id) or (None, None)
     enrolment = course.enrolment(person.id) if course else None
     if course is None or link is None or enrolment is None:
-        return _error("invalid_request", "lti_message_hint is not what the login began with.")
+        return None
     launch = messages.Launch(
-        district=district, course=course, link=link, enrolment=enrolment, nonce=given["nonce"], locale=language(),
-        framed=kind == "frame",
+        district=district, course=course, link=link, enrolment=enrolment, nonce=request.values["nonce"],
+        locale=language(), framed=kind == "frame",
     )  # fmt: skip
     parts.store.launched(district.slug, person.id)
-    return {"id_token": messages.signed(parts.key, messages.claims(parts, launch))}
+    return messages.claims(parts, launch)
 
 
 def _error(code: str, text: str) -> dict[str, str]:

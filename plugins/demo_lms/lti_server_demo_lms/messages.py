@@ -15,7 +15,7 @@ from lti_server_demo_lms.parts import Parts
 from lti_server_demo_lms.profiles import Profile
 from lti_server_demo_lms.tokens import AGS, NOTICES
 from lti_server_demo_lms.variables import Place, custom
-from lti_server_demo_lms.world import Course, District, Enrolment, Person, ResourceLink
+from lti_server_demo_lms.world import ADMINISTRATOR, Course, District, Enrolment, Person, ResourceLink
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 AGS_CLAIM = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
@@ -37,23 +37,25 @@ class Launch:
     framed: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyLaunch:
+    """An administrator who asks the tool what it keeps; `about` is the person whom they chose, if any."""
+
+    district: District
+    administrator: Person
+    about: Person | None
+    nonce: str
+    locale: str
+
+
 def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
     """Everything that a resource link launch says of this person, course and link."""
     district, course, person = launch.district, launch.course, launch.enrolment.person
-    profile, address, now_s = parts.config.profile, parts.address(district), int(time.time())
+    profile, address = parts.config.profile, parts.address(district)
     place = Place(course=course, enrolment=launch.enrolment, link=launch.link)
     return {
-        "iss": parts.issuer(district),
-        "aud": district.client_id,
-        "sub": person.id,
-        "iat": now_s,
-        "exp": now_s + LIFE_S,
-        "nonce": launch.nonce,
-        **_named(profile, person),
-        "locale": launch.locale,
+        **_envelope(parts, district, person, launch.nonce, launch.locale),
         LTI + "message_type": "LtiResourceLinkRequest",
-        LTI + "version": "1.3.0",
-        LTI + "deployment_id": district.deployment_id,
         LTI + "target_link_uri": launch.link.target or parts.config.launch_url,
         LTI + "resource_link": {"id": launch.link.id, "title": launch.link.title},
         LTI + "roles": [launch.enrolment.role.uri, launch.enrolment.role.institution],
@@ -65,15 +67,50 @@ def claims(parts: Parts, launch: Launch) -> dict[str, Any]:
         },
         LTI + "custom": custom(profile, place),
         LTI + "lis": {"person_sourcedid": person.sourcedid, "course_section_sourcedid": course.id},
-        LTI + "tool_platform": {"guid": address, "name": district.name, **_product(profile)},
         LTI + "launch_presentation": {
             "document_target": "iframe" if launch.framed else "window",
             "locale": launch.locale,
             "return_url": f"{address}/courses/{course.id}",
         },
-        **({"nbf": now_s} if profile.nbf else {}),
         **_notices(parts, launch),
         **_services(parts, launch),
+    }
+
+
+def privacy_claims(parts: Parts, launch: PrivacyLaunch) -> dict[str, Any]:
+    """Everything that a data privacy launch says: there is no course, no link and no service in it."""
+    district = launch.district
+    about = {LTI + "for_user": {"user_id": launch.about.id}} if launch.about else {}
+    return {
+        **_envelope(parts, district, launch.administrator, launch.nonce, launch.locale),
+        LTI + "message_type": parts.config.profile.privacy_message,
+        LTI + "target_link_uri": parts.config.launch_url,
+        LTI + "roles": [ADMINISTRATOR],
+        LTI + "launch_presentation": {
+            "document_target": "window",
+            "locale": launch.locale,
+            "return_url": f"{parts.address(district)}/",
+        },
+        **about,
+    }
+
+
+def _envelope(parts: Parts, district: District, person: Person, nonce: str, locale: str) -> dict[str, Any]:
+    """What every message says: from whom to whom, until when, and who is there."""
+    profile, now_s = parts.config.profile, int(time.time())
+    return {
+        "iss": parts.issuer(district),
+        "aud": district.client_id,
+        "sub": person.id,
+        "iat": now_s,
+        "exp": now_s + LIFE_S,
+        **({"nbf": now_s} if profile.nbf else {}),
+        "nonce": nonce,
+        **_named(profile, person),
+        "locale": locale,
+        LTI + "version": "1.3.0",
+        LTI + "deployment_id": district.deployment_id,
+        LTI + "tool_platform": {"guid": parts.address(district), "name": district.name, **_product(profile)},
     }
 
 

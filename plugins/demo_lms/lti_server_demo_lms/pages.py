@@ -80,8 +80,13 @@ def _add_doors(pages: Blueprint, parts: Parts) -> None:
         person = who(found)
         mine = found.courses_of(person) if person else []
         titles = {"Teachers": Role.TEACHER, "Assistants": Role.ASSISTANT, "Pupils": Role.PUPIL}
-        groups = [(title, people) for title, role in titles.items() if (people := found.people(role))]
-        return render_template("district.html", district=found, person=person, courses=mine, groups=groups)
+        everybody = [("Administrators", list(found.administrators))]
+        everybody += [(title, found.people(role)) for title, role in titles.items()]
+        asks = parts.config.profile.privacy_message is not None and person in found.administrators
+        return render_template(
+            "district.html", district=found, person=person, courses=mine, asks=asks,
+            groups=[(title, people) for title, people in everybody if people],
+        )  # fmt: skip
 
     @pages.post("/<slug>/sign-in")
     def sign_in(slug: str) -> Response:
@@ -91,7 +96,7 @@ def _add_doors(pages: Blueprint, parts: Parts) -> None:
             abort(400)
         session[slug] = person.id
         mine = found.courses_of(person)
-        if len(mine) > 1:
+        if len(mine) != 1:
             return redirect(url_for("pages.district", slug=slug), 303)
         return redirect(url_for("pages.course", slug=slug, course_id=mine[0].id), 303)
 

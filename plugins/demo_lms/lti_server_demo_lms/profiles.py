@@ -117,6 +117,12 @@ class Profile:
     # Moodle answers 403 to a call without a User-Agent.
     needs_user_agent: bool = False
 
+    # How a data privacy launch is called: LTI libraries know the first name, and the other messages' names suggest the
+    # second. None: there is none.
+    privacy_message: Literal["DataPrivacyLaunchRequest", "LtiDataPrivacyLaunchRequest"] | None = (
+        "DataPrivacyLaunchRequest"
+    )
+
     # Canvas and D2L tell of what happens by notices (PNS 1.0), which a tool asks for.
     notices: bool = False
     # How a tool learns what a course was copied from: `notice`; `launch`, by `origin_contexts` beside the context; or

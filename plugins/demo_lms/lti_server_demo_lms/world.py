@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
 INSTITUTION = "http://purl.imsglobal.org/vocab/lis/v2/institution/person#"
+ADMINISTRATOR = INSTITUTION + "Administrator"
 LESSONS = (
     ("turtle-garden", "Turtle garden"),
     ("parcel-scales", "Parcel scales"),
@@ -115,13 +116,17 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class District:
-    """One platform: an issuer of its own, with its own client and deployment of the tool."""
+    """One platform: an issuer of its own, with its own client and deployment of the tool.
+
+    `administrators` are in no course; `ADMINISTRATOR` is their role.
+    """
 
     slug: str
     name: str
     client_id: str
     deployment_id: str
     courses: tuple[Course, ...] = field(repr=False)
+    administrators: tuple[Person, ...] = ()
 
     def course(self, course_id: str) -> Course | None:
         return next((one for one in self.courses if one.id == course_id), None)
@@ -136,7 +141,11 @@ class District:
 
     def person(self, person_id: str) -> Person | None:
         found = (course.enrolment(person_id) for course in self.courses)
-        return next((one.person for one in found if one is not None), None)
+        seated = (one.person for one in found if one is not None)
+        return next(seated, None) or self.administrator(person_id)
+
+    def administrator(self, person_id: str) -> Person | None:
+        return next((one for one in self.administrators if one.id == person_id), None)
 
     def courses_of(self, person: Person) -> list[Course]:
         return [course for course in self.courses if course.enrolment(person.id) is not None]
@@ -205,6 +214,7 @@ def sample_world(lessons: Sequence[tuple[str, str]] = LESSONS, *, assistants: in
                 client_id=f"{slug}-tool",
                 deployment_id=f"{slug}-deployment",
                 courses=tuple(_course(slug, plan, lessons, assistants) for plan in plans),
+                administrators=(_administrator(slug),),
             )
             for slug, name, plans in _PLANS
         )
@@ -226,6 +236,7 @@ def generated_world(members: int, lessons: Sequence[tuple[str, str]] = LESSONS, 
                 client_id=f"{slug}-tool",
                 deployment_id=f"{slug}-deployment",
                 courses=(_course(slug, plan, lessons, assistants),),
+                administrators=(_administrator(slug),),
             ),
         )
     )
@@ -247,6 +258,11 @@ def _enrolment(slug: str, role: Role, number: int) -> Enrolment:
     return Enrolment(person=_person(slug, role, number), role=role, sections=sections)
 
 
+def _administrator(slug: str) -> Person:
+    given, family = ("Ingrid", "Achebe") if slug == "river-bend" else ("Tomasz", "Whitefeather")
+    return _somebody(slug, "office-1", given, family)
+
+
 def _person(slug: str, role: Role, number: int) -> Person:
     sourcedid = f"{role.value[0]}-{number + 1001}"
     # Other steps for each district and role, so that few names come twice.
@@ -255,6 +271,10 @@ def _person(slug: str, role: Role, number: int) -> Person:
     given, family = GIVEN[shift % len(GIVEN)], FAMILY[(shift * 5 + turn) % len(FAMILY)]
     if role is Role.PUPIL and number in (3, 11):
         given, family = HARD_NAMES[0 if number == 3 else 1]
+    return _somebody(slug, sourcedid, given, family)
+
+
+def _somebody(slug: str, sourcedid: str, given: str, family: str) -> Person:
     return Person(
         id=uuid5(NAMESPACE_URL, f"urn:demo-lms:{slug}:{sourcedid}").hex,
         name=f"{given} {family}",

@@ -125,20 +125,31 @@ class Lms:
 
     def login(self, link_id: str | None = None) -> dict[str, str]:
         """What the platform sends to the tool's login for who is signed in."""
-        answer = self.client.get(f"{self.path}/launch/{link_id or self.course.links[0].id}?in=frame")
+        return self.begun(f"{self.path}/launch/{link_id or self.course.links[0].id}?in=frame")
+
+    def begun(self, address: str) -> dict[str, str]:
+        """What the platform sends to the tool's login from an address of its own."""
+        answer = self.client.get(address)
         assert answer.status_code == 302
         return dict(parse_qsl(urlsplit(answer.location).query))
 
     def launch(self, person: Person, link_id: str | None = None) -> dict[str, Any]:
         """The claims of somebody's launch."""
         self.sign_in(person)
-        begun = self.login(link_id)
+        return self.claims(self.login(link_id))
+
+    def answer(self, begun: dict[str, str]) -> TestResponse:
+        """What the authorization endpoint answers to the tool's request."""
         query = {
             "client_id": self.district.client_id, "redirect_uri": f"{self.tool_url}/lti/launch", "scope": "openid",
             "response_type": "id_token", "response_mode": "form_post", "prompt": "none", "nonce": "n-1",
             "state": "s-1", "login_hint": begun["login_hint"], "lti_message_hint": begun["lti_message_hint"],
         }  # fmt: skip
-        answer = self.client.get(self.parts.endpoint(self.district, "auth").removeprefix(BASE), query_string=query)
+        return self.client.get(self.parts.endpoint(self.district, "auth").removeprefix(BASE), query_string=query)
+
+    def claims(self, begun: dict[str, str]) -> dict[str, Any]:
+        """What the answer says, by the platform's own key set."""
+        answer = self.answer(begun)
         found = re.search(r'name="id_token" value="([^"]+)"', answer.text)
         assert found is not None, answer.text
         keys = KeySet.import_key_set(
