@@ -186,7 +186,8 @@ class History(RuleBasedStateMachine):
         if self.acknowledged:
             return
         holders = [one for one in self.place.workers if one.stopped_at in FENCED]
-        finished = self.place.finish(self.ids, 0.0 if holders else 10.0)
+        stopped = any(one.stopped_at is not None for one in self.place.workers)
+        finished = self.place.finish(self.ids, 0.0 if stopped else 10.0)
         assert not (finished and holders), "acknowledged while a stopped process held the fence"
         self.place.tally.waited += not finished
         if finished:
@@ -212,7 +213,9 @@ class History(RuleBasedStateMachine):
             return
         if not self.begun:
             self.place.revoke(self.ids)
-        finish_first = self.acknowledged or not any(one.stopped_at in FENCED for one in self.place.workers)
+        # Whoever stands before a commit may hold a row that is to be ended: it is waited for, as a page is.
+        waits = FENCED | {Point.COMMITTING}
+        finish_first = self.acknowledged or not any(one.stopped_at in waits for one in self.place.workers)
         if finish_first and not self.acknowledged:
             assert self.place.finish(self.ids, 20.0)
             self._acknowledge()
