@@ -22,6 +22,7 @@ WANTED = {"response_type": "id_token", "response_mode": "form_post", "prompt": "
 def blueprint(parts: Parts) -> Blueprint:
     """`/<district>/launch/<link>`, `/<district>/data-privacy` and `/<district>/auth`."""
     views = Blueprint("launches", __name__, url_prefix="/<slug>")
+    _add_data_privacy(views, parts)
 
     @views.get("/launch/<link_id>")
     def launch(slug: str, link_id: str) -> Response:
@@ -34,19 +35,6 @@ def blueprint(parts: Parts) -> Blueprint:
         hint = f"{'frame' if framed else 'window'}:{link_id}"
         target = placed[1].target or parts.config.launch_url
         query = logins.query(parts, district, person, target, hint, framed=framed)
-        return redirect(f"{parts.config.login_url}?{urlencode(query)}")
-
-    @views.get("/data-privacy")
-    def data_privacy(slug: str) -> Response:
-        """The same, for an administrator who asks what the tool keeps of everybody, or of `about`."""
-        district, about = parts.district(slug), request.args.get("about", "")
-        person = who(district)
-        asks = person is not None and district.administrator(person.id) is not None
-        if person is None or not asks or parts.config.profile.privacy_message is None:
-            abort(404)
-        if about and district.person(about) is None:
-            abort(404)
-        query = logins.query(parts, district, person, parts.config.launch_url, f"{PRIVACY}:{about}")
         return redirect(f"{parts.config.login_url}?{urlencode(query)}")
 
     @views.route("/auth", methods=["GET", "POST"])
@@ -66,13 +54,32 @@ def blueprint(parts: Parts) -> Blueprint:
             return _refused("client_id")
         if given.get("redirect_uri") != parts.config.launch_url:
             return _refused("redirect_uri")
-        answer = _answer(parts, district)
-        state = given.get("state")
-        fields = {**answer, **({"state": state} if state else {})}
-        privacy = given.get("lti_message_hint", "").startswith(f"{PRIVACY}:")
-        return render_template("post.html", action=parts.config.launch_url, fields=fields, privacy=privacy)
+        return _posted(parts, district)
 
     return views
+
+
+def _add_data_privacy(views: Blueprint, parts: Parts) -> None:
+    @views.get("/data-privacy")
+    def data_privacy(slug: str) -> Response:
+        """The start of a login for an administrator who asks what the tool keeps of everybody, or of `about`."""
+        district, about = parts.district(slug), request.args.get("about", "")
+        person = who(district)
+        asks = person is not None and district.administrator(person.id) is not None
+        if person is None or not asks or parts.config.profile.privacy_message is None:
+            abort(404)
+        if about and district.person(about) is None:
+            abort(404)
+        query = logins.query(parts, district, person, parts.config.launch_url, f"{PRIVACY}:{about}")
+        return redirect(f"{parts.config.login_url}?{urlencode(query)}")
+
+
+def _posted(parts: Parts, district: District) -> str:
+    """The form that carries the answer to the tool."""
+    state = request.values.get("state")
+    fields = {**_answer(parts, district), **({"state": state} if state else {})}
+    privacy = request.values.get("lti_message_hint", "").startswith(f"{PRIVACY}:")
+    return render_template("post.html", action=parts.config.launch_url, fields=fields, privacy=privacy)
 
 
 def _refused(reason: str) -> tuple[str, int]:

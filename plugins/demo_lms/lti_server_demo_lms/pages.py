@@ -25,6 +25,7 @@ def blueprint(parts: Parts) -> Blueprint:
     """All pages but the steps of a launch."""
     pages = Blueprint("pages", __name__)
     _add_doors(pages, parts)
+    _add_district(pages, parts)
     _add_link(pages, parts)
 
     @pages.get("/<slug>/courses/<course_id>")
@@ -74,20 +75,6 @@ def _add_doors(pages: Blueprint, parts: Parts) -> None:
             abort(404)
         return render_template("storage.html", storage=offered)
 
-    @pages.get("/<slug>/")
-    def district(slug: str) -> str:
-        found = parts.district(slug)
-        person = who(found)
-        mine = found.courses_of(person) if person else []
-        titles = {"Teachers": Role.TEACHER, "Assistants": Role.ASSISTANT, "Pupils": Role.PUPIL}
-        everybody = [("Administrators", list(found.administrators))]
-        everybody += [(title, found.people(role)) for title, role in titles.items()]
-        asks = parts.config.profile.privacy_message is not None and person in found.administrators
-        return render_template(
-            "district.html", district=found, person=person, courses=mine, asks=asks,
-            groups=[(title, people) for title, people in everybody if people],
-        )  # fmt: skip
-
     @pages.post("/<slug>/sign-in")
     def sign_in(slug: str) -> Response:
         found = parts.district(slug)
@@ -105,6 +92,22 @@ def _add_doors(pages: Blueprint, parts: Parts) -> None:
         parts.district(slug)
         session.pop(slug, None)
         return redirect(url_for("pages.district", slug=slug), 303)
+
+
+def _add_district(pages: Blueprint, parts: Parts) -> None:
+    @pages.get("/<slug>/")
+    def district(slug: str) -> str:
+        found = parts.district(slug)
+        person = who(found)
+        mine = found.courses_of(person) if person else []
+        titles = {"Teachers": Role.TEACHER, "Assistants": Role.ASSISTANT, "Pupils": Role.PUPIL}
+        everybody = [("Administrators", list(found.administrators))]
+        everybody += [(title, found.people(role)) for title, role in titles.items()]
+        asks = parts.config.profile.privacy_message is not None and person in found.administrators
+        return render_template(
+            "district.html", district=found, person=person, courses=mine, asks=asks,
+            groups=[(title, people) for title, people in everybody if people],
+        )  # fmt: skip
 
 
 def _add_link(pages: Blueprint, parts: Parts) -> None:
