@@ -32,12 +32,17 @@ from lti_server.lti.picker import Picker
 from lti_server.lti.picker_views import add_picker
 from lti_server.lti.platform_storage import origin_of, storage_target
 from lti_server.lti.registrations import Registrations
-from lti_server.lti.state import AGAIN, IssuedState, LoginState, NotBound, StateSigner
+from lti_server.lti.state import IssuedState, LoginState, NotBound, StateSigner
 from lti_server.web.guards import public
 from lti_server.web.problems import note_refusal, wants_page
 
 LONGEST_PARAMETER = 8_192
 JWKS_AGE_S = 3_600
+# After a login that began again in a new window, most likely a hint that is good for one use.
+NOT_SIGNED_IN = (
+    "The LMS refused to sign you in for this lesson. Perhaps it lets a lesson be opened only once in this way: "
+    "reload the page of your course, and open the lesson again from there, in a new window if it stays so."
+)
 
 
 class Take(Protocol):
@@ -135,7 +140,7 @@ def _authorization(parts: LtiParts, found: Login, issued: IssuedState, hints: Ma
 def _launch(parts: LtiParts, form: Mapping[str, str], cookies: Mapping[str, str]) -> Response:
     """Take the platform's answer: an id_token, or an OpenID error (OpenID Connect Core 3.1.2.6)."""
     if form.get("error"):
-        raise LaunchRejected("platform-error", f"The LMS refused to sign you in for this lesson. {AGAIN}")
+        raise LaunchRejected("platform-error", NOT_SIGNED_IN)
     try:
         state = parts.states.read(form.get("state", ""), login_cookies(cookies), _stored(parts, form))
     except NotBound as refused:

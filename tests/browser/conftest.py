@@ -5,25 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from lti_server_demo_lms.profiles import Profile
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from lti_server.ids import SystemClock
+from lti_server.settings import Settings
+from tests.browser import framed_launches
+from tests.browser.blocked_cookies import chromium_with
+from tests.browser.chromium import ARGUMENTS
 from tests.browser.hands import Hands, Keyboard, Touch
 from tests.browser.lesson_moves import DESKTOP, Opener
 from tests.browser.lesson_server import LessonServer, running
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.functional.street import Street, street
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,3 +87,34 @@ def opened(chromium: Browser, complaints: list[str]) -> Iterator[Opener]:
 @pytest.fixture(params=["keyboard", "touch"])
 def hands(request: pytest.FixtureRequest) -> Callable[[Page], Hands]:
     return Keyboard if request.param == "keyboard" else lambda page: Touch()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[tuple[Playwright, str]]:
+    path = os.environ.get("LTI_SERVER_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("Chromium is not installed (Debian, Ubuntu: apt-get install chromium)")
+    with sync_playwright() as started:
+        yield started, path
+
+
+@pytest.fixture
+def lms_as(settings: Settings, database_url: str, tmp_path: Path) -> Iterator[framed_launches.LmsAs]:
+    """The LMS in the manner of a profile, on another site than the tool."""
+    with ExitStack() as open_ones:
+
+        def make(profile: Profile) -> Street:
+            made = street(settings, database_url, SystemClock(), tmp_path / "lms", profile, lms_name="localhost")
+            return open_ones.enter_context(made)
+
+        yield make
+
+
+@pytest.fixture
+def browser(playwright: tuple[Playwright, str], tmp_path: Path) -> Iterator[framed_launches.Browser]:
+    with ExitStack() as open_ones:
+
+        def make(profile: dict[str, Any], locale: str = "en-GB") -> BrowserContext:
+            return open_ones.enter_context(chromium_with(*playwright, tmp_path / "browser", profile, locale))
+
+        yield make

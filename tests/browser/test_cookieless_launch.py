@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from html import unescape
-from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask, Response, make_response, request
-from lti_server_demo_lms.profiles import PLAIN, PROFILES, PlatformStorage, Profile
-from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, expect, sync_playwright
+from lti_server_demo_lms.profiles import PLAIN, PROFILES, Profile
+from playwright.sync_api import BrowserContext, expect
 
-from lti_server.ids import SystemClock
-from lti_server.settings import Settings
-from tests.browser.blocked_cookies import NOTHING, THIRD_PARTY, chromium_with
+from tests.browser.blocked_cookies import NOTHING, THIRD_PARTY
+from tests.browser.framed_launches import (
+    AS_IT_SHOULD,
+    BUTTON,
+    KEEPER,
+    LESSON,
+    MUTE,
+    NO_STORAGE,
+    WRONG_ID,
+    Browser,
+    LmsAs,
+    look,
+    open_link,
+    sessions,
+    solve,
+)
 from tests.browser.lesson_site import serving
-from tests.functional.street import HIDDEN, SLUG, Street, street
+from tests.functional.street import HIDDEN, SLUG, Street
 
-LmsAs = Callable[[Profile], Street]
-Browser = Callable[[dict[str, Any]], BrowserContext]
-LESSON, BUTTON = "turtle-garden", "Open in a new window"
-MUTE = dataclasses.replace(PLAIN, storage=PlatformStorage(mute=True))
-NO_STORAGE = dataclasses.replace(PLAIN, storage=None)
-PATIENCE_MS = 20_000
-
-# A platform's page that keeps what it is given, and then answers in ways that must not count.
-HOSTILE = """
-const kept = new Map();
-addEventListener("message", (event) => {
-  const asked = event.data;
-  const answer = { subject: asked.subject + ".response", message_id: asked.message_id, key: asked.key };
-  if (asked.subject === "lti.put_data") {
-    kept.set(asked.key, asked.value);
-    event.source.postMessage({ ...answer, value: asked.value }, event.origin);
-  }
-  if (asked.subject === "lti.get_data") {
-    const right = { ...answer, value: kept.get(asked.key) };
-    HOW
-    document.documentElement.dataset.asked = "yes";
-  }
-});
-"""
 # The right answer to the right question, by a page of no origin.
 FROM_ELSEWHERE = """
     const frame = document.createElement("iframe");
@@ -72,66 +53,12 @@ addEventListener("message", (event) => {
 parent.postMessage("there", "*");
 </script>"""
 ANSWERS_THAT_DO_NOT_COUNT = {
-    "another message id": 'event.source.postMessage({ ...right, message_id: "f".repeat(32) }, event.origin);',
+    "another message id": WRONG_ID,
     "no message id": "event.source.postMessage({ ...right, message_id: undefined }, event.origin);",
     "another subject": 'event.source.postMessage({ ...right, subject: "lti.put_data.response" }, event.origin);',
     "another key": 'event.source.postMessage({ ...right, key: "lti_login_0" }, event.origin);',
     "another origin": FROM_ELSEWHERE,
 }
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[tuple[Playwright, str]]:
-    path = os.environ.get("LTI_SERVER_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("Chromium is not installed (Debian, Ubuntu: apt-get install chromium)")
-    with sync_playwright() as started:
-        yield started, path
-
-
-@pytest.fixture
-def lms_as(settings: Settings, database_url: str, tmp_path: Path) -> Iterator[LmsAs]:
-    """The LMS in the manner of a profile, on another site than the tool."""
-    with ExitStack() as open_ones:
-
-        def make(profile: Profile) -> Street:
-            made = street(settings, database_url, SystemClock(), tmp_path / "lms", profile, lms_name="localhost")
-            return open_ones.enter_context(made)
-
-        yield make
-
-
-@pytest.fixture
-def browser(playwright: tuple[Playwright, str], tmp_path: Path) -> Iterator[Browser]:
-    with ExitStack() as open_ones:
-
-        def make(profile: dict[str, Any]) -> BrowserContext:
-            return open_ones.enter_context(chromium_with(*playwright, tmp_path / "browser", profile))
-
-        yield make
-
-
-def open_link(context: BrowserContext, here: Street, pupil: int = 0) -> tuple[Page, FrameLocator]:
-    """A pupil signs in to the LMS and opens a lesson's page there; answers with that page and the frame of the tool."""
-    page = context.new_page()
-    page.goto(f"{here.lms_url}/{SLUG}/")
-    page.locator(f"button[value='{here.pupils[pupil].id}']").click()
-    page.wait_for_url("**/courses/**")
-    course = here.lms.config.world.districts[0].courses[0]
-    page.goto(f"{here.lms_url}/{SLUG}/links/{course.id}-{LESSON}")
-    return page, page.frame_locator("iframe[title]:not([hidden])")
-
-
-def solve(lesson: FrameLocator | Page) -> None:
-    for _ in range(3):
-        lesson.get_by_role("button", name="Forward", exact=True).click()
-    lesson.get_by_role("button", name="Run", exact=True).click()
-    expect(lesson.locator("#saving")).to_have_text("Saved.", timeout=PATIENCE_MS)
-
-
-def sessions(here: Street) -> int:
-    with here.house.database.tenant(here.district.id) as connection:
-        return int(connection.execute(sa.text("SELECT count(*) FROM session")).scalar_one())
 
 
 def cookies_in_a_frame(context: BrowserContext) -> set[str]:
@@ -230,7 +157,7 @@ def test_an_answer_that_is_not_the_platform_s_own_to_this_question_is_not_heard(
     lms_as: LmsAs, browser: Browser, answer: str
 ) -> None:
     here, context = lms_as(PLAIN), browser(NOTHING)
-    script = HOSTILE.replace("HOW", ANSWERS_THAT_DO_NOT_COUNT[answer])
+    script = KEEPER.replace("HOW", ANSWERS_THAT_DO_NOT_COUNT[answer])
     context.route("**/static/storage.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
     context.route("**/elsewhere", lambda route: route.fulfill(body=ELSEWHERE, content_type="text/html"))
     page, frame = open_link(context, here)
@@ -244,7 +171,7 @@ def test_an_answer_that_is_not_the_platform_s_own_to_this_question_is_not_heard(
 
 def test_the_same_page_is_believed_when_it_answers_as_it_should(lms_as: LmsAs, browser: Browser) -> None:
     here, context = lms_as(PLAIN), browser(NOTHING)
-    script = HOSTILE.replace("HOW", "event.source.postMessage(right, event.origin);")
+    script = KEEPER.replace("HOW", AS_IT_SHOULD)
     context.route("**/static/storage.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
     _, lesson = open_link(context, here)
     solve(lesson)
@@ -296,9 +223,3 @@ addEventListener("message", (event) => {{
         expect(tool.get_by_role("button", name=BUTTON)).to_be_visible()
         assert page.evaluate("heard") == []
     assert sessions(here) == 0
-
-
-def look(page: Page, name: str) -> None:
-    folder = os.environ.get("LTI_SERVER_TEST_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)

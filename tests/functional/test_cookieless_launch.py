@@ -280,6 +280,44 @@ def test_in_a_frame_without_cookie_and_storage_the_login_begins_again_in_a_new_w
     assert client.post("/lti/launch", data=form).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ["only once", "reload the page of your course", "in a new window"]),
+        ("fr", ["une seule fois", "rechargez la page de votre cours", "dans une nouvelle fenêtre"]),
+    ],
+)
+def test_a_hint_that_the_platform_takes_once_ends_the_second_login_on_a_page_that_says_what_to_do(
+    client: FlaskClient, platform: Platform, house: House, district: District, language: str, said: list[str]
+) -> None:
+    begun = begin(client, platform, FRAME, lti_storage_target="")
+    forget_cookies(client)
+    offered = client.post("/lti/launch", data=signed(begun, platform, house), headers=FRAME)
+    again = client.post("/lti/login", data=form_of(offered))
+    onward = ONWARD.search(again.text)
+    assert onward, again.text
+    state = parse_qs(urlsplit(unescape(onward[1])).query)["state"][0]
+    answer = client.post(
+        "/lti/launch",
+        data={"error": "login_required", "error_description": "The hint was <used>.", "state": state},
+        headers={"Accept": "text/html", "Accept-Language": language, "Sec-Fetch-Dest": "document"},
+    )
+    assert answer.status_code == 403
+    for words in said:
+        assert words in answer.text
+    assert "<form" not in answer.text
+    assert "hint was" not in answer.text
+    assert sessions(house, district) == 0
+
+
+def test_a_second_login_at_a_platform_that_was_taken_away_says_so(client: FlaskClient, platform: Platform) -> None:
+    fields = form_of(begin(client, platform, FRAME, lti_storage_target="").page)
+    answer = client.post("/lti/login", data={**fields, "client_id": "gone"})
+    assert answer.status_code == 403
+    assert "<h1>" in answer.text
+    assert "Location" not in answer.headers
+
+
 def test_another_browser_that_is_in_no_frame_is_refused(client: FlaskClient, platform: Platform, house: House) -> None:
     begun = begin(client, platform, FRAME, lti_storage_target="")
     forget_cookies(client)

@@ -8,11 +8,13 @@ export function given() {
   return JSON.parse(document.getElementById("storage").textContent);
 }
 
-// Of what a page can say, "opening" or "blocked", shows one.
+// Of what a page can say, "opening" or "blocked", shows one, and lets the title say it too.
 export function show(wanted) {
   for (const name of ["opening", "blocked"]) {
     for (const one of document.querySelectorAll(`[data-${name}]`)) one.hidden = name !== wanted;
   }
+  const heading = document.querySelector(`h1[data-${wanted}], [data-${wanted}] h1`);
+  if (heading) document.title = heading.textContent;
 }
 
 function pages() {
@@ -37,8 +39,15 @@ function newId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// Asks for `put_data` or `get_data`; the first answer that `takes` likes, or null when the time is over. The platform's
-// capabilities are asked for meanwhile, and where they name a frame, that is asked too.
+// Takes a value back that was read: `from` is the answer that had it. A null removes (LTI postMessage Storage 0.1). No
+// answer is waited for.
+export function forget({ origin }, key, from) {
+  const subject = from.subject.replace(/get_data\.response$/, "put_data");
+  from.source.postMessage({ subject, message_id: newId(), key, value: null }, origin);
+}
+
+// Asks for `put_data` or `get_data`; the first answer that `takes` likes, with its `source`, or null when the time is
+// over. The platform's capabilities are asked for meanwhile, and where they name a frame, that is asked too.
 export function ask({ origin, frame }, subject, fields, takes, patience = PATIENCE_MS) {
   return new Promise((resolve) => {
     const waiting = new Map();
@@ -71,7 +80,7 @@ export function ask({ origin, frame }, subject, fields, takes, patience = PATIEN
       if (name === undefined || said.subject !== `${name}.response`) return;
       waiting.delete(said.message_id);
       if (name.endsWith(".capabilities")) learn(said.supported_messages);
-      else if (!said.error && takes(said)) end(said);
+      else if (!said.error && takes(said)) end({ ...said, source: event.source });
     };
     const timer = setTimeout(end, patience, null);
     addEventListener("message", hear);
