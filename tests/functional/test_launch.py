@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -279,6 +280,19 @@ def test_a_repeated_launch_takes_three_statements_besides_begin_and_commit(
     assert client.post("/lti/launch", data=form).status_code == 303
     assert "directory_enter" in seen[0]
     assert len(seen) == 3
+
+
+def test_a_login_begins_by_get_or_by_post(client: FlaskClient, platform: Platform, house: House) -> None:
+    asked = {
+        "iss": platform.issuer, "login_hint": "h", "client_id": platform.client_id,
+        "target_link_uri": "http://127.0.0.1:8000/lti/launch",
+    }  # fmt: skip
+    for answer in (client.get("/lti/login", query_string=asked), client.post("/lti/login", data=asked)):
+        assert answer.status_code == 302, answer.text
+        given = {name: value for name, (value,) in parse_qs(urlsplit(answer.location).query).items()}
+        claims = platform.claims(given["nonce"], house.clock.now())
+        opened = client.post("/lti/launch", data={"id_token": platform.sign(claims), "state": given["state"]})
+        assert opened.status_code == 303, opened.text
 
 
 def test_a_login_that_names_a_deployment_is_bound_to_it(
