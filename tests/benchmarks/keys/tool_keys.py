@@ -66,7 +66,7 @@ class Seen:
         try:
             yield
         finally:
-            HttpTransport.request = send  # type: ignore[method-assign]
+            HttpTransport.request = send  # type: ignore[method-assign]  # as it was
 
 
 @contextmanager
