@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import mutants_launch
-from tests.benchmarks.mutants_launch import Mutant
+from dataclasses import replace
+
+from tests.benchmarks.mutants_launch import Mutant, main
 
 TESTS = (
     "tests/unit/privacy/test_grant_states.py", "tests/integration/privacy/test_grants.py",
@@ -35,6 +36,4 @@ MUTANTS = (
 
 
 if __name__ == "__main__":
-    mutants_launch.TESTS = TESTS
-    mutants_launch.MUTANTS = MUTANTS
-    mutants_launch.main()
+    main([replace(one, tests=TESTS) for one in MUTANTS], TESTS)
