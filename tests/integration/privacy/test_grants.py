@@ -136,3 +136,20 @@ def test_every_table_that_keeps_by_a_grant_asks_whether_it_stands(owner: psycopg
         " WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace"
     ).fetchall()
     assert {name for name, asks in rows if not asks} == excused
+
+
+def test_what_changes_between_the_first_look_and_the_fence_is_seen(
+    house: House, district: District, owner: psycopg.Connection
+) -> None:
+    """The first look is made to tell of a moment ago; the one inside the fence tells of now."""
+    grant_id = made(house, district, "revoked")
+    owner.execute("ALTER FUNCTION grant_is_at(uuid, integer, text) RENAME TO grant_is_at_now")
+    owner.execute(
+        "CREATE FUNCTION grant_is_at(wanted uuid, at_epoch integer, wanted_use text) RETURNS boolean LANGUAGE plpgsql"
+        " AS $$ BEGIN IF current_setting('test.looked', true) = 'once' THEN"
+        " RETURN grant_is_at_now(wanted, at_epoch, wanted_use); END IF;"
+        " PERFORM set_config('test.looked', 'once', true); RETURN true; END $$"
+    )
+    hold = sa.text("SELECT grant_hold(:grant, 1, NULL)")
+    with house.database.tenant(district.id) as connection:
+        assert connection.execute(hold, {"grant": grant_id}).scalar_one() is False
