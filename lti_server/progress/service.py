@@ -218,11 +218,21 @@ def _keeps(policy: Policy | None, element: str) -> bool:
 
 
 def _is_pupil(connection: Connection, session: LessonSession) -> bool:
-    """A pupil's membership that is live at this moment."""
+    """A pupil's membership that is live at this moment, in whichever section of the course a roster has put them."""
     if session.membership_id is None:
         return False
-    statement = sa.text("SELECT 1 FROM membership WHERE id = :id AND role = 'pupil' AND ended_at IS NULL")
-    return connection.execute(statement, {"id": session.membership_id}).one_or_none() is not None
+    return connection.execute(_PUPIL, {"id": session.membership_id}).first() is not None
+
+
+_PUPIL = sa.text(
+    """
+SELECT 1 FROM membership began JOIN section b ON b.id = began.section_id
+JOIN membership m ON m.person_id = began.person_id AND m.role = 'pupil' AND m.ended_at IS NULL
+JOIN section s ON s.id = m.section_id
+  AND coalesce(s.course_section_id, s.id) = coalesce(b.course_section_id, b.id)
+WHERE began.id = :id
+"""
+)
 
 
 def person_key(connection: Connection, keys: DistrictKeys, person_id: PersonId) -> PersonKey:

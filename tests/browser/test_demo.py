@@ -54,9 +54,8 @@ def _sign_in(page: Page, lms: str, kind: str) -> None:
     """As the first person of a kind whom the district's page offers."""
     page.goto(lms)
     page.get_by_role("link", name="North Valley").first.click()
-    page.locator("form", has=page.locator("button[name=person]")).nth(0 if kind == "teacher" else 1).locator(
-        "button[name=person]"
-    ).first.click()
+    heading = {"teacher": "Teachers", "pupil": "Pupils"}[kind]
+    page.locator(f"h3:text-is('{heading}') + form button[name=person]").first.click()
 
 
 def _open_lesson(page: Page) -> FrameLocator:

@@ -15,6 +15,7 @@ from lti_server.lti.course_sections import CUSTOM
 from lti_server.privacy.districts import District
 from tests.clock import FakeClock
 from tests.functional.roster.courses import Ask, launch
+from tests.functional.test_progress import attempt, post, token_of
 from tests.peers.member_list import MemberList
 
 CANVAS: dict[str, object] = {
@@ -117,6 +118,15 @@ def test_a_pupil_who_stands_in_a_section_launches_into_it(
     sync(ask)
     launch(app, course, house, "pupil-2", "Learner", **CANVAS)
     assert classes(ask) == {"Class 5b: Morning": (1, 1), "Class 5b: Afternoon": (1, 2)}
+
+
+def test_a_pupil_who_is_in_a_lesson_while_the_course_is_divided_goes_on_saving(
+    course: MemberList, ask: Ask, app: Flask, house: House
+) -> None:
+    client = app.test_client()
+    token = token_of(client, course, house, sub="pupil-2", **CANVAS)
+    sync(ask)
+    assert post(client, token, attempt(house)).get_json()["saved"] is True
 
 
 def test_a_pupil_who_is_new_launches_into_the_section_that_the_launch_names(
