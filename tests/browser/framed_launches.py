@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 from lti_server_demo_lms.profiles import PLAIN, PlatformStorage, Profile
-from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import BrowserContext, FrameLocator, Page, Route, expect
 
 from tests.functional.street import SLUG, Street
 
@@ -38,6 +38,19 @@ addEventListener("message", (event) => {
 """
 AS_IT_SHOULD = "event.source.postMessage(right, event.origin);"
 WRONG_ID = 'event.source.postMessage({ ...right, message_id: "f".repeat(32) }, event.origin);'
+
+
+def unhurried(context: BrowserContext) -> BrowserContext:
+    """The platform may take its time to answer, as it does on a busy machine; how long it may in earnest has a test."""
+
+    def serve(route: Route) -> None:
+        answer = route.fetch()
+        script, hurried = answer.text(), "PATIENCE_MS = 2000;"
+        assert hurried in script
+        route.fulfill(response=answer, body=script.replace(hurried, f"PATIENCE_MS = {PATIENCE_MS};"))
+
+    context.route("**/lti/static/platform_storage.js", serve)
+    return context
 
 
 def open_link(context: BrowserContext, here: Street, pupil: int = 0) -> tuple[Page, FrameLocator]:

@@ -28,6 +28,7 @@ from tests.browser.framed_launches import (
     open_link,
     sessions,
     solve,
+    unhurried,
 )
 from tests.browser.lesson_site import serving
 from tests.functional.street import HIDDEN, SLUG, Street
@@ -93,7 +94,7 @@ def cookies_in_a_frame(context: BrowserContext) -> set[str]:
 def test_with_every_cookie_blocked_a_lesson_opens_by_storage_and_its_grade_stands(
     lms_as: LmsAs, browser: Browser
 ) -> None:
-    here, context = lms_as(PLAIN), browser(NOTHING)
+    here, context = lms_as(PLAIN), unhurried(browser(NOTHING))
     page, lesson = open_link(context, here)
     assert cookies_in_a_frame(page.context) == set()
     solve(lesson)
@@ -115,7 +116,7 @@ def test_with_every_cookie_blocked_a_lesson_opens_by_storage_and_its_grade_stand
 @pytest.mark.parametrize("name", ["canvas", "blackboard", "d2l"])
 def test_each_vendor_s_storage_opens_a_lesson(lms_as: LmsAs, browser: Browser, name: str) -> None:
     here = lms_as(PROFILES[name])
-    _, lesson = open_link(browser(NOTHING), here)
+    _, lesson = open_link(unhurried(browser(NOTHING)), here)
     solve(lesson)
     assert sessions(here) == 1
 
@@ -170,7 +171,7 @@ def test_an_answer_that_is_not_the_platform_s_own_to_this_question_is_not_heard(
 
 
 def test_the_same_page_is_believed_when_it_answers_as_it_should(lms_as: LmsAs, browser: Browser) -> None:
-    here, context = lms_as(PLAIN), browser(NOTHING)
+    here, context = lms_as(PLAIN), unhurried(browser(NOTHING))
     script = KEEPER.replace("HOW", AS_IT_SHOULD)
     context.route("**/static/storage.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
     _, lesson = open_link(context, here)

@@ -26,6 +26,7 @@ from tests.browser.framed_launches import (
     open_link,
     sessions,
     solve,
+    unhurried,
 )
 from tests.browser.lesson_moves import DESKTOP, PHONE
 from tests.functional.picking import DL, settings
@@ -140,7 +141,7 @@ def test_the_platform_has_two_seconds_to_answer(lms_as: LmsAs, browser: Browser,
 
 @pytest.mark.timeout(180)
 def test_the_platform_keeps_no_binding_that_was_used(lms_as: LmsAs, browser: Browser) -> None:
-    here, context = lms_as(PLAIN), browser(NOTHING)
+    here, context = lms_as(PLAIN), unhurried(browser(NOTHING))
     answering(context, AS_IT_SHOULD)
     page, lesson = open_link(context, here)
     solve(lesson)
@@ -152,7 +153,7 @@ def test_the_platform_keeps_no_binding_that_was_used(lms_as: LmsAs, browser: Bro
 def test_with_every_cookie_blocked_a_teacher_s_choice_reaches_the_course(
     lms_as: LmsAs, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, context = lms_as(PLAIN), browser(NOTHING)
+    here, context = lms_as(PLAIN), unhurried(browser(NOTHING))
     answering(context, AS_IT_SHOULD)
     back = f"{here.lms_url}/deep-link/return"
     launch = messages.claims
@@ -174,7 +175,8 @@ def test_with_every_cookie_blocked_a_teacher_s_choice_reaches_the_course(
 
     context.route(back, take)
     page, picker = open_link(context, here)
-    expect(picker.locator("h1")).to_have_text("Choose lessons for your course", timeout=PATIENCE_MS)
+    chosen = picker.get_by_role("heading", name="Choose lessons for your course")
+    expect(chosen).to_be_visible(timeout=PATIENCE_MS)
     look(page, "cookieless-picker")
     picker.get_by_role("checkbox", name="Turtle", exact=False).first.check()
     picker.get_by_role("button", name="Add to the course").click()
