@@ -52,6 +52,8 @@ from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.doors import DoorKeys
+from lti_server.privacy.journal import FILE as JOURNAL
+from lti_server.privacy.journal import Journal
 from lti_server.privacy.log_sealer import SEAL_EVERY_S, SealLog
 from lti_server.privacy.retention import Retain
 from lti_server.progress import columns, outbox
@@ -132,6 +134,10 @@ class House:
     @cached_property
     def document_keys(self) -> DocumentKeys:
         return DocumentKeys(self.database, self.ring, self.clock, issuer=self.settings.base_url)
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.settings.data_dir / JOURNAL)
 
     @cached_property
     def audit(self) -> Audit:
