@@ -20,7 +20,7 @@ from lti_server.postgres import BundledPostgres
 from lti_server.settings import Settings
 from tests.clock import FakeClock
 
-SECRET = "a secret key of the tests, long enough"
+SECRET = "a-secret-key-of-the-tests-long-enough"
 
 
 def _at(url: str, database: str) -> str:

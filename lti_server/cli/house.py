@@ -7,6 +7,7 @@ import getpass
 import click
 from sqlalchemy.engine import Connection
 
+from lti_server import walls
 from lti_server.app import House, build_house
 from lti_server.db import Door
 from lti_server.errors import ConfigurationError
@@ -38,13 +39,18 @@ def open_house() -> House:
 
 
 def prepared(settings: Settings) -> str:
-    """The address of a database that is there and has this program's schema."""
+    """The address of a database that is there, has this program's schema, and keeps districts apart.
+
+    Raises:
+        ConfigurationError: it is not so; nothing works with it then.
+    """
     init_logs(settings.log_level)
     url, owner_url = database_urls(settings)
     if settings.database_url is None:
         upgrade(owner_url, url)
     else:
         _check_schema(url)
+    walls.require(url)
     return url
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from gunicorn.app.base import BaseApplication
 
+from lti_server import walls
 from lti_server.app import create_app, run_worker
 from lti_server.cli.house import house_on, prepared
 from lti_server.errors import ConfigurationError
@@ -52,6 +53,7 @@ def serve(bind: str, workers: int, threads: int) -> None:
     """Serve the web application."""
     settings = _with_keys()
     url = prepared(settings)
+    walls.require_log(url)
     Server(
         settings,
         url,
@@ -79,4 +81,5 @@ def worker(concurrency: int, until_idle: bool) -> None:
     """Run background work: grades to LMSs, rosters, mail."""
     settings = _with_keys()
     url = prepared(settings)
+    walls.require_log(url)
     run_worker(house_on(settings, url), concurrency=concurrency, until_idle=until_idle)

@@ -17,7 +17,7 @@ from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.log_chain import Entry, Head, Link, Verdict, verify
 from lti_server.privacy.log_sealer import SealLog
 from lti_server.privacy.signed_documents import Checked, Kind, checked, public_keys
-from lti_server.privacy.tables import log_entry, log_link
+from lti_server.privacy.tables import log_entry, log_link, log_pending
 
 CHECKPOINT = Kind(name="log-checkpoint", version=1, members=frozenset({"chains"}))
 AT_ONCE = 1_000
@@ -106,6 +106,7 @@ def _rows(connection: Connection) -> Iterator[tuple[Link | None, Entry | None]]:
     statement = (
         sa.select(
             log_link.c.position, log_link.c.entry_id, log_link.c.sealed_at, log_link.c.hash,
+            sa.exists().where(log_pending.c.entry_id == log_entry.c.id).label("waits"),
             *(column.label(f"e_{column.name}") for column in log_entry.c),
         )
         .select_from(both)
@@ -130,7 +131,7 @@ def _entry(row: sa.Row[Any]) -> Entry | None:
         "decision": row.e_decision, "purpose": row.e_purpose, "object_id": row.e_object_id, "elements": row.e_elements,
         "payload": bytes(row.e_payload), "population": row.e_population, "interest": row.e_interest,
     }  # fmt: skip
-    return Entry(id=row.e_id, columns=columns, leaf=bytes(row.e_leaf_hash))
+    return Entry(id=row.e_id, columns=columns, leaf=bytes(row.e_leaf_hash), waits=row.waits)
 
 
 def in_words(verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Fault(StrEnum):
 
     CHANGED = "entry-changed"
     MISSING = "entry-missing"
+    PASSED_BY = "entry-never-to-be-sealed"
     LINK = "link-changed"
     GAP = "links-missing"
     CUT = "end-missing"
@@ -69,6 +70,8 @@ class Entry:
     id: int
     columns: Mapping[str, object]
     leaf: bytes
+    waits: bool = True
+    """It is on the list of what is to be sealed; one that is neither there nor in the chain was put past it."""
 
     @property
     def whole(self) -> bool:
@@ -139,6 +142,8 @@ def verify(
             verdict.add(Fault.CHANGED, None if link is None else link.position, entry.id)
         if link is None:
             verdict.unsealed += 1
+            if entry is not None and not entry.waits:
+                verdict.add(Fault.PASSED_BY, None, entry.id)
             continue
         _follow(verdict, link, entry)
         if wanted.get(link.position, link.hash) != link.hash:
