@@ -28,7 +28,7 @@ from lti_server.lti import views as lti_views
 from lti_server.lti.data_privacy_views import PrivacyParts
 from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
-from lti_server.privacy import log_views
+from lti_server.privacy import log_views, signal_views
 from lti_server.privacy import views as audit_views
 from lti_server.privacy.grant_receipt import receipt_file
 from lti_server.privacy.grant_view import GrantView
@@ -45,7 +45,7 @@ from lti_server.web.logs import init_access_log
 from lti_server.web.problems import init_problems
 
 COOKIE = "lti_lesson"
-LIMITED = ("accounts", "home", "platforms", "log", "connections")
+LIMITED = ("accounts", "home", "platforms", "log", "connections", "signals")
 LARGEST_REQUEST = 1024 * 1024
 
 
@@ -80,11 +80,12 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(account_views.blueprint(house.invitations, house.district_name, base_url=settings.base_url))
     app.register_blueprint(audit_views.blueprint(house.document_keys.public_jwks))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
+    app.register_blueprint(signal_views.blueprint(lambda: house.grants.signals))
     for pages in (_log, _lti, _platforms, _connections, _lessons):
         app.register_blueprint(pages(house))
     api = init_api(app)
     api.register_blueprint(_progress(house))
-    exempt_from_csrf(app, ("lti", "progress", "registration"))
+    exempt_from_csrf(app, ("lti", "progress", "registration", "signals"))
     init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, LIMITED)
     return app
 

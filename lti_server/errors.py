@@ -99,6 +99,13 @@ class GrantRevoked(NotAllowed):
     title = "Access was withdrawn"
 
 
+class SignalRefused(NotAllowed):
+    """The message was not believed; nothing was done."""
+
+    slug = "signal-refused"
+    title = "This message was not believed"
+
+
 class NotFound(LtiServerError):
     """Absent, or not yours: the answer is the same."""
 

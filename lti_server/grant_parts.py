@@ -9,20 +9,27 @@ from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.signed_out import end_sessions
 from lti_server.accounts.withdrawal import SignIns
 from lti_server.db import Database
 from lti_server.ids import Clock, DistrictId, GrantId
+from lti_server.lti.signal_source import PlatformReceivers
 from lti_server.lti.tokens import Service
 from lti_server.lti.withdrawal import Platforms
 from lti_server.privacy import revocation, upstream
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.districts import District
+from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.fence import Fence
+from lti_server.privacy.grant_states import WITHDRAWN, GrantState
+from lti_server.privacy.grant_view import GrantView
 from lti_server.privacy.model import Policy
 from lti_server.privacy.revocation import Withdraw
+from lti_server.privacy.signals import HeedSignals
 from lti_server.privacy.upstream import GiveBack
 from lti_server.progress.withdrawal import Grades
 from lti_server.providers.connector import Connector
+from lti_server.providers.registry import Registry
 from lti_server.providers.spi import GrantRevoker
 from lti_server.providers.transport import HttpTransport
 from lti_server.roster.withdrawal import Rosters
@@ -40,6 +47,8 @@ class GrantParts:
     policies: Policies
     transport: HttpTransport
     connector: Connector
+    doors: Callable[[], DoorKeys]
+    registry: Callable[[], Registry]
     tasks: Queue
     clock: Clock
 
@@ -73,6 +82,31 @@ class GrantParts:
             queue=self.tasks,
             clock=self.clock,
         )
+
+    @cached_property
+    def receivers(self) -> PlatformReceivers:
+        return PlatformReceivers(self.registry)
+
+    @cached_property
+    def signals(self) -> HeedSignals:
+        """What providers say by themselves."""
+        return HeedSignals(
+            database=self.database,
+            district=self.entered,
+            doors=self.doors(),
+            config_of=self.receivers,
+            connector=self.connector,
+            fence=self.fence,
+            withdraw=self.withdraw,
+            end_sessions=end_sessions,
+            clock=self.clock,
+        )
+
+    def signal_addresses(self, grant: GrantView, base_url: str) -> list[str]:
+        """Where the other side of a grant may say by itself that it ends, by each plugin that understands it."""
+        if grant.provider != "lti" or GrantState(grant.state) in WITHDRAWN:
+            return []
+        return [f"{base_url}/signals/{name}?grant={grant.id}" for name in self.receivers.names()]
 
     def handlers(self) -> dict[str, Handler]:
         """What the worker runs, by task name."""

@@ -270,7 +270,8 @@ class House:
     def grants(self) -> GrantParts:
         return GrantParts(
             database=self.database, entered=self.entered, policies=self.policies, transport=self.transport,
-            connector=self.connector, tasks=self.queue, clock=self.clock,
+            connector=self.connector, doors=lambda: self.doors, registry=lambda: self.registry, tasks=self.queue,
+            clock=self.clock,
         )  # fmt: skip
 
     @cached_property

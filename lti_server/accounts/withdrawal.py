@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -37,9 +40,14 @@ class SignIns:
         """End every session of a former epoch. An identity is ended, not deleted: the data waits in quarantine."""
         values = {"grant": withdrawal.grant_id, "epoch": withdrawal.epoch, "at": withdrawal.at}
         ended = list(connection.execute(_END_SESSIONS, values).scalars())
-        tokens = 0
-        if ended:
-            connection.execute(_CLOSE_DOORS, {"ids": ended})
-            tokens = connection.execute(_WIPE_TOKENS, {"ids": ended}).rowcount
+        tokens = close_sessions(connection, ended)
         identities = connection.execute(_END_IDENTITIES, values).rowcount if withdrawal.whole else 0
         return Done(counts={"sessions": len(ended), "lesson_tokens": tokens, "identities": identities})
+
+
+def close_sessions(connection: Connection, ended: Sequence[UUID]) -> int:
+    """Nothing leads to these sessions any more; how many lesson tokens they had."""
+    if not ended:
+        return 0
+    connection.execute(_CLOSE_DOORS, {"ids": list(ended)})
+    return connection.execute(_WIPE_TOKENS, {"ids": list(ended)}).rowcount

@@ -121,7 +121,8 @@ def _find(house: House, given: str) -> tuple[District, GrantId]:
 
 def _shown(house: House, district: District, grant_id: GrantId) -> dict[str, Any]:
     with house.database.tenant(district.id) as connection:
-        return grant_view.view(connection, grant_id, house.grants.population).plain()
+        found = grant_view.view(connection, grant_id, house.grants.population)
+    return {**found.plain(), "signals": house.grants.signal_addresses(found, house.settings.base_url)}
 
 
 def _would_lose(house: House, district: District, grant_id: GrantId) -> dict[str, Any]:

@@ -13,13 +13,15 @@ from sqlalchemy.engine import Connection
 from lti_server.db import Database
 from lti_server.errors import GrantRevoked
 from lti_server.ids import DistrictId, GrantId
-from lti_server.privacy.grant_states import Use
+from lti_server.privacy.grant_states import WITHDRAWN, Use
 from lti_server.providers.transport import HttpTransport
 
 LONGEST_DOUBT_S = 0.8
 DOUBT_PAUSE_S = 0.02
 
 _HOLD = sa.text("SELECT grant_hold(:grant, :epoch, :use)")
+_LISTEN = sa.text("SELECT pg_try_advisory_xact_lock_shared(grant_key(:grant))")
+_STATE = sa.text("SELECT state FROM grants WHERE id = :grant")
 
 
 class Fence:
@@ -49,6 +51,22 @@ class Fence:
             if held is not None or time.monotonic() > gives_up:
                 raise GrantRevoked("The connection was withdrawn; nothing was sent.")
             time.sleep(DOUBT_PAUSE_S)
+
+    @contextmanager
+    def listening(self, district_id: DistrictId, grant_id: GrantId) -> Iterator[None]:
+        """As `holding`, for what is asked of a provider to believe its own message: also while the grant is suspended.
+
+        Raises:
+            GrantRevoked: the grant is withdrawn; nothing was sent.
+        """
+        with self._database.apart(district_id) as connection:
+            if connection.execute(_LISTEN, {"grant": grant_id}).scalar_one_or_none() is not True:
+                raise GrantRevoked("The connection was withdrawn; nothing was sent.")
+            # Another statement sees what was committed before the fence was had.
+            state = connection.execute(_STATE, {"grant": grant_id}).scalar_one_or_none()
+            if state is None or state in WITHDRAWN:
+                raise GrantRevoked("The connection was withdrawn; nothing was sent.")
+            yield
 
     def around(
         self, transport: HttpTransport, district_id: DistrictId, grant_id: GrantId, epoch: int, use: Use | None = None

@@ -77,7 +77,12 @@ class Withdraw:
         Raises:
             NotFound, Conflict: there is no such grant, or it is not in force.
         """
-        self._move(district_id, grant_id, GrantState.SUSPENDED, "grant suspend", by, reason)
+        with self._database.tenant(district_id) as connection:
+            self.suspend_on(connection, grant_id, by=by, reason=reason)
+
+    def suspend_on(self, connection: Connection, grant_id: GrantId, *, by: str, reason: str = "") -> None:
+        """`suspend` on the caller's transaction, in the entered district."""
+        self._move(connection, grant_id, GrantState.SUSPENDED, "grant suspend", by, reason)
 
     def resume(self, district_id: DistrictId, grant_id: GrantId, *, by: str, reason: str = "") -> None:
         """Let a suspended grant go on.
@@ -88,7 +93,7 @@ class Withdraw:
         with self._database.tenant(district_id) as connection:
             if grants.standing_of(connection, grant_id).state is not GrantState.SUSPENDED:
                 raise Conflict("This connection is not suspended, so there is nothing to resume.")
-        self._move(district_id, grant_id, GrantState.ACTIVE, "grant resume", by, reason)
+            self._move(connection, grant_id, GrantState.ACTIVE, "grant resume", by, reason)
 
     def begin(
         self,
@@ -104,23 +109,38 @@ class Withdraw:
         Raises:
             NotFound, Conflict: there is no such grant, or nothing of it is there to be withdrawn.
         """
-        now = self._clock.now()
         with self._database.tenant(district_id) as connection:
-            district = self._district(connection)
-            sealed = district.keys.seal("revocation", "reason", grant_id, reason)
-            begun = grants.withdraw(connection, grant_id, by=by, now=now, uses=uses, reason=sealed)
-            if not begun.fresh:
-                return begun.id
-            if begun.standing.uses:
-                withdrawal = self._read(connection, district, begun.id)
-                for participant in self._participants:
-                    participant.carry_on(connection, withdrawal)
-            told = {"reason": reason, "uses": sorted(uses), "epoch": begun.standing.epoch}
-            self._log(connection, district, "grant revoke", by, grant_id, told)
-            self._queue.defer(
-                connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=now + RESUMED_AFTER,
-                district_id=str(district_id), grant_id=str(grant_id),
-            )  # fmt: skip
+            return self.begin_on(connection, grant_id, by=by, reason=reason, uses=uses)
+
+    def begin_on(
+        self,
+        connection: Connection,
+        grant_id: GrantId,
+        *,
+        by: str,
+        reason: str,
+        uses: frozenset[Use] = frozenset(Use),
+    ) -> UUID:
+        """Phase 1 on the caller's transaction, in the entered district: it holds once that has committed.
+
+        Raises:
+            NotFound, Conflict: as `begin`.
+        """
+        now, district = self._clock.now(), self._district(connection)
+        sealed = district.keys.seal("revocation", "reason", grant_id, reason)
+        begun = grants.withdraw(connection, grant_id, by=by, now=now, uses=uses, reason=sealed)
+        if not begun.fresh:
+            return begun.id
+        if begun.standing.uses:
+            withdrawal = self._read(connection, district, begun.id)
+            for participant in self._participants:
+                participant.carry_on(connection, withdrawal)
+        told = {"reason": reason, "uses": sorted(uses), "epoch": begun.standing.epoch}
+        self._log(connection, district, "grant revoke", by, grant_id, told)
+        self._queue.defer(
+            connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=now + RESUMED_AFTER,
+            district_id=str(district.id), grant_id=str(grant_id),
+        )  # fmt: skip
         return begun.id
 
     def finish(
@@ -173,10 +193,9 @@ class Withdraw:
             district_id=str(district_id), grant_id=str(grant_id),
         )  # fmt: skip
 
-    def _move(self, district_id: DistrictId, grant_id: GrantId, to: GrantState, act: str, by: str, reason: str) -> None:
-        with self._database.tenant(district_id) as connection:
-            grants.move(connection, grant_id, to)
-            self._log(connection, self._district(connection), act, by, grant_id, {"reason": reason})
+    def _move(self, connection: Connection, grant_id: GrantId, to: GrantState, act: str, by: str, reason: str) -> None:
+        grants.move(connection, grant_id, to)
+        self._log(connection, self._district(connection), act, by, grant_id, {"reason": reason})
 
     def _open(self, district_id: DistrictId, grant_id: GrantId) -> list[UUID]:
         with self._database.tenant(district_id) as connection:

@@ -4,6 +4,7 @@ from lti_server.providers.spi import SPI_VERSION
 from lti_server.testing.login import LoginProviderContract
 from lti_server.testing.recorded import Exchange, FakeClock, RecordedTransport, UnrecordedRequest
 from lti_server.testing.roster import RosterSourceContract
+from lti_server.testing.signals import SignalReceiverContract
 from lti_server.testing.waivers import waive
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "LoginProviderContract",
     "RecordedTransport",
     "RosterSourceContract",
+    "SignalReceiverContract",
     "UnrecordedRequest",
     "waive",
 ]

@@ -11,13 +11,14 @@ from lti_server.providers.errors import RejectedCredentials
 from lti_server.providers.spi import AuthorizeRequest, Callback
 from lti_server.providers.wire import host_of
 from lti_server.testing.alterations import from_then_on
-from lti_server.testing.contract import ProviderContract, Run
+from lti_server.testing.contract import Run
+from lti_server.testing.people import PeopleContract
 from lti_server.testing.recorded import FakeClock
 
 INVALID_GRANT = '{"error": "invalid_grant"}'
 
 
-class LoginProviderContract(ProviderContract):
+class LoginProviderContract(PeopleContract):
     """Inherit, say `provider`, `config` and `recording`, and every check runs.
 
     `callback` are the parameters with which the provider sends the browser back; a signed answer in the recording

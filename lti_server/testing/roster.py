@@ -10,13 +10,14 @@ from lti_server.providers.completeness import to_the_end
 from lti_server.providers.errors import BrokeContract, ProviderFault
 from lti_server.providers.records import Cursor, RecordKind, RosterPage
 from lti_server.testing.alterations import FOREIGN_HOST, links_abroad
-from lti_server.testing.contract import ProviderContract, Run
+from lti_server.testing.contract import Run
+from lti_server.testing.people import PeopleContract
 from lti_server.testing.recorded import FakeClock, Recording, exchanges
 
 Key = tuple[RecordKind, str, str]
 
 
-class RosterSourceContract(ProviderContract):
+class RosterSourceContract(PeopleContract):
     """Inherit, say `provider`, `config`, `recording` and `removal`, and every check runs.
 
     `removal` is the same provider later, after someone or something left: what it answers to a read since the

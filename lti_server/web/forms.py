@@ -14,7 +14,7 @@ from lti_server.errors import NotAllowed
 from lti_server.web.problems import answer
 
 # Nothing under these is a form of this site's own: their credential is in the request, and no cookie is read or set.
-WITHOUT_FORMS = ("/lti/", "/lessons/", "/api/", "/static/")
+WITHOUT_FORMS = ("/lti/", "/lessons/", "/api/", "/signals/", "/static/")
 
 
 class FormSessions(SecureCookieSessionInterface):

@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 import time_machine
 
-from lti_server.testing import LoginProviderContract, RosterSourceContract, UnrecordedRequest, waive
-from tests.contract import broken_logins, broken_rosters
+from lti_server.testing import (
+    LoginProviderContract,
+    RosterSourceContract,
+    SignalReceiverContract,
+    UnrecordedRequest,
+    waive,
+)
+from tests.contract import broken_logins, broken_rosters, broken_signals
 from tests.contract.chalk import CONFIG, REMOVAL, ROSTER, SIGN_IN, ChalkLogin, ChalkRoster
+from tests.contract.chalk_signals import FOR_OTHERS, FORGED, MESSAGE, SIGNALS, ChalkSignals
 
 
 class TestChalkRoster(RosterSourceContract):
@@ -19,6 +26,11 @@ class TestChalkRoster(RosterSourceContract):
 
 class TestChalkLogin(LoginProviderContract):
     provider, config, recording = ChalkLogin, CONFIG, SIGN_IN
+
+
+class TestChalkSignals(SignalReceiverContract):
+    provider, config, recording = ChalkSignals, CONFIG, SIGNALS
+    message, forged, for_others = MESSAGE, FORGED, FOR_OTHERS
 
 
 def checks(contract: type) -> list[str]:
@@ -48,6 +60,7 @@ def cases(breakers: dict[str, list[tuple[type, dict[str, Any]]]]) -> list[Any]:
 def test_every_check_has_a_plugin_that_breaks_it() -> None:
     assert sorted(broken_rosters.BREAKERS) == checks(RosterSourceContract)
     assert sorted(broken_logins.BREAKERS) == checks(LoginProviderContract)
+    assert sorted(broken_signals.BREAKERS) == checks(SignalReceiverContract)
 
 
 @pytest.mark.parametrize(("check", "plugin", "says"), cases(broken_rosters.BREAKERS))
@@ -61,6 +74,14 @@ def test_a_broken_roster_fails_its_check_and_no_other(check: str, plugin: type, 
 @pytest.mark.parametrize(("check", "plugin", "says"), cases(broken_logins.BREAKERS))
 def test_a_broken_sign_in_fails_its_check_and_no_other(check: str, plugin: type, says: dict[str, Any]) -> None:
     failed = failures(LoginProviderContract, **{"provider": plugin, "config": CONFIG, "recording": SIGN_IN} | says)
+    assert list(failed) == [check]
+    assert isinstance(failed[check], AssertionError)
+
+
+@pytest.mark.parametrize(("check", "plugin", "says"), cases(broken_signals.BREAKERS))
+def test_a_broken_receiver_fails_its_check_and_no_other(check: str, plugin: type, says: dict[str, Any]) -> None:
+    given = {"provider": plugin, "config": CONFIG, "recording": SIGNALS, "message": MESSAGE, "forged": FORGED}
+    failed = failures(SignalReceiverContract, **{**given, "for_others": FOR_OTHERS, **says})
     assert list(failed) == [check]
     assert isinstance(failed[check], AssertionError)
 

@@ -53,7 +53,7 @@ def acts(house: House, district: District) -> dict[str, dict[str, Any]]:
 
 def test_a_grant_has_the_keys_that_are_documented(command: Any, grant: str) -> None:
     found = command("show", grant)
-    assert {"id", "state", "epoch", "provider", "population", "receipts"} <= set(found)
+    assert {"id", "state", "epoch", "provider", "population", "receipts", "signals"} <= set(found)
     assert (found["state"], found["epoch"], found["provider"], found["population"]) == ("active", 1, "lti", "all")
 
 

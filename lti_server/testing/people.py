@@ -1,0 +1,32 @@
+"""What a plugin promises that tells of people: declared fields, and nobody lost for an odd name."""
+
+from __future__ import annotations
+
+from lti_server.providers.records import SourcePerson, SourceSection
+from lti_server.testing.alterations import HOSTILE_EMAILS, HOSTILE_NAMES, values_replaced
+from lti_server.testing.contract import NAME_FIELDS, ProviderContract, instead
+
+
+class PeopleContract(ProviderContract):
+    """The roster and sign-in contracts build on it."""
+
+    def test_every_field_is_declared(self) -> None:
+        """A field that the manifest does not name would be refused for every district."""
+        run = self.good()
+        sections = [section for page in run.pages for section in page.sections]
+        records: list[SourcePerson | SourceSection] = [*run.people, *sections]
+        for name in sorted({name for record in records for name in record.present()}):
+            assert name in self.manifest.fields, f"the manifest's fields do not name {name}"
+
+    def test_hostile_values_pass(self) -> None:
+        """Empty, null, endless and odd names and e-mails lose nobody: people are known by their id alone."""
+        good = self.good()
+        ids = sorted(person.source_id for person in good.people)
+        names = {getattr(person, name) for person in good.people for name in NAME_FIELDS} - {""}
+        emails = {person.email for person in good.people} - {""}
+        trials = [(names, value) for value in HOSTILE_NAMES] + [(emails, value) for value in HOSTILE_EMAILS]
+        for replaced, value in trials:
+            run = self.run(values_replaced(replaced, value))
+            assert run.error is None, instead(run, f"the hostile value {str(value)[:40]!r}")
+            now = sorted(person.source_id for person in run.people)
+            assert now == ids, f"the hostile value {str(value)[:40]!r} changes who is there"
