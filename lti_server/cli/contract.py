@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lti_server.app import House
 from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
 from lti_server.errors import InvalidInput, NotFound
@@ -14,9 +15,8 @@ from lti_server.ids import SystemClock
 from lti_server.privacy import contract_file, contracts
 from lti_server.privacy.compile import compile_policy, features_left_off
 from lti_server.privacy.model import Family
+from lti_server.privacy.signing import Outcome, Signing
 
-# A signature narrows at once: no row is left for later.
-WHOLE = 2**31 - 1
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -65,13 +65,34 @@ def sign(slug: str, file: Path) -> dict[str, Any]:
     """
     text = _text(file)
     house = open_house()
-    signer = district_of(house, slug)
-    with house.database.tenant(signer.id) as connection:
-        contract_id = contracts.sign(connection, signer.id, text, signed_by=operator(), now=house.clock.now())
-        found = contracts.versions(connection, signer.zone, house.clock.now())[0]
-        note(house, signer, "contract sign", on=connection, contract=str(contract_id), policy=found.policy_hash)
-        purged = house.retain(connection, signer, actor=operator(), most=WHOLE)
-    return {**_answer(found), "purged": dict(purged.counts)}
+    return _taken(_signing(house).sign(district_of(house, slug), text, by=operator()))
+
+
+@contract.command()
+@click.option("--district", "slug", required=True)
+@click.argument("file", type=FILE)
+@answers
+def amend(slug: str, file: Path) -> dict[str, Any]:
+    """Narrow the contract in force by a file; it acts at once. What is wider anywhere is refused: sign that.
+
+    What the file does not allow any more is taken away at once.
+    """
+    text = _text(file)
+    house = open_house()
+    return _taken(_signing(house).amend(district_of(house, slug), text, by=operator()))
+
+
+@contract.command()
+@click.option("--district", "slug", required=True)
+@click.option("--offer-of", "offering", required=True, help="The district whose contract is offered to others.")
+@answers
+def join(slug: str, offering: str) -> dict[str, Any]:
+    """Join the terms that another district's contract offers (Exhibit E), as a contract of its own.
+
+    Recipients and evaluators of the other district do not go along. An offer ends three years after its signature.
+    """
+    house = open_house()
+    return _taken(_signing(house).join(district_of(house, slug), district_of(house, offering), by=operator()))
 
 
 @contract.command()
@@ -87,14 +108,28 @@ def show(slug: str) -> dict[str, Any]:
     if not found:
         raise NotFound("This district has signed no contract. Begin one with `lti-server contract new`.")
     current = next((one for one in found if one.state == "in_force"), found[0])
-    versions = [{"version": one.version, "state": one.state, "id": str(one.id)} for one in found]
+    versions = [{"version": one.version, "kind": one.kind, "state": one.state, "id": str(one.id)} for one in found]
     return {**_answer(current), "versions": versions, "document": current.document}
+
+
+def _signing(house: House) -> Signing:
+    return Signing(house.database, house.retain, house.clock)
+
+
+def _taken(done: Outcome) -> dict[str, Any]:
+    return {
+        **_answer(done.signed),
+        "wider": list(done.wider),
+        "narrower": list(done.narrower),
+        "purged": dict(done.purged),
+    }
 
 
 def _answer(found: contracts.Signed) -> dict[str, Any]:
     return {
         "id": str(found.id),
         "version": found.version,
+        "kind": found.kind,
         "state": found.state,
         "family": found.family,
         "policy_hash": found.policy_hash,

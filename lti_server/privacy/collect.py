@@ -99,7 +99,7 @@ def _element(
         element = schedule.EDUCATOR_FIELDS.get(name)
         return element if element in policy.educator_elements else None
     element = schedule.PUPIL_FIELDS.get(name)
-    if element is None or element == schedule.BIRTH_DATE or not policy.keeps(element, purpose, origin):
+    if element is None or element in schedule.NEVER_KEPT or not policy.keeps(element, purpose, origin):
         return None
     return element
 

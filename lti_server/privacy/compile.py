@@ -10,25 +10,27 @@ from datetime import date
 from enum import Enum
 
 from lti_server.privacy import schedule
-from lti_server.privacy.model import Contract, Origin, Policy, Purpose
+from lti_server.privacy.limits import strictest
+from lti_server.privacy.model import Contract, Limit, Origin, Policy, Purpose
 
 
 def compile_policy(contract: Contract) -> Policy:
     """The policy of a contract. Deterministic: the same terms in another order give the same hash."""
     kept: dict[tuple[Purpose, Origin], set[str]] = {}
     for element, terms in contract.elements.items():
-        if terms.collect and terms.store:
+        if terms.collect and terms.store and element not in schedule.NEVER_KEPT:
             for purpose in terms.purposes & contract.purposes:
                 for origin in terms.origins:
                     kept.setdefault((purpose, origin), set()).add(element)
+    limits = strictest(contract.limits, contract.statutes)
     hosts = [host for entry in contract.subprocessors for host in _texts(entry.get("hosts"))]
     return Policy(
-        policy_hash=_hash(contract),
+        policy_hash=_hash(contract, limits),
         kept={key: frozenset(elements) for key, elements in kept.items()},
         educator_elements=contract.educator_elements,
         providers=contract.providers,
         subprocessor_hosts=frozenset(host.lower() for host in hosts),
-        limits=contract.limits,
+        limits=limits,
         retain_days=_retain_days(contract),
     )
 
@@ -38,7 +40,11 @@ def _retain_days(contract: Contract) -> dict[str, int]:
     return {
         element: terms.retain_days
         for element, terms in contract.elements.items()
-        if terms.collect and terms.store and terms.retain_days is not None and terms.purposes & contract.purposes
+        if terms.collect
+        and terms.store
+        and element not in schedule.NEVER_KEPT
+        and terms.retain_days is not None
+        and terms.purposes & contract.purposes
     }
 
 
@@ -46,8 +52,10 @@ def _texts(value: object) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []
 
 
-def _hash(contract: Contract) -> str:
-    return hashlib.sha256(json.dumps(_plain(contract), sort_keys=True).encode()).hexdigest()
+def _hash(contract: Contract, limits: Mapping[str, Limit]) -> str:
+    """Over what was signed, and over the numbers that statutes make of it."""
+    said = {"contract": _plain(contract), "limits": _plain(limits)}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: object) -> object:
@@ -110,6 +118,7 @@ _EDUCATOR_LEFT_OFF = (
 def features_left_off(contract: Contract) -> list[str]:
     """One sentence for each feature that this contract leaves off."""
     policy = compile_policy(contract)
+    phone = contract.elements.get(schedule.PHONE)
     found = [
         f"{sentence} ({element})"
         for element, purpose, origin, sentence in _LEFT_OFF
@@ -124,6 +133,8 @@ def features_left_off(contract: Contract) -> list[str]:
         found.append("No launch from an LMS is accepted. (providers)")
     elif not policy.gradebook("lti"):
         found.append("No grade goes back to the LMS. (providers.lti.gradebook)")
+    if phone is not None and phone.store:
+        found.append(f"No telephone number of a pupil is kept, though the contract would let it. ({schedule.PHONE})")
     if not contract.reports:
         found.append("Nobody outside the classroom receives reports. (reports)")
     elif not policy.keeps(schedule.PERFORMANCE, Purpose.PROGRESS_REPORTING, Origin.STUDENT):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,12 +11,13 @@ from marshmallow import ValidationError
 
 from lti_server.errors import InvalidInput
 from lti_server.privacy import schedule
+from lti_server.privacy.clauses import clause_of
 from lti_server.privacy.located_yaml import Fault, Located, Path, read
 from lti_server.privacy.model import Contract, Family, Purpose
 from lti_server.privacy.schemas import ContractSchema
 
 DIMENSION_ELEMENTS = {"school": schedule.SCHOOL, "grade": schedule.GRADE, "gender": schedule.GENDER}
-NEVER_STORED = (schedule.BIRTH_DATE,)
+NEVER_STORED = {schedule.BIRTH_DATE: "must be false: a birth date becomes whole years and is never stored."}
 NOTHING = "none.no_student_data_collected"
 
 
@@ -38,9 +40,10 @@ def check(text: str) -> tuple[Contract | None, list[Fault]]:
     """The contract, or every fault of form, type and sense, in the order of the lines."""
     document, faults = read(text)
     if document is None:
-        return None, faults
+        return None, _named(None, faults)
     if not isinstance(document.value, dict):
-        return None, [Fault(1, (), "a contract is a mapping of keys; see `lti-server contract new`.")]
+        fault = Fault(1, (), "a contract is a mapping of keys; see `lti-server contract new`.")
+        return None, _named(None, [fault])
     data: Any = None
     try:
         data = ContractSchema().load(document.value)
@@ -50,8 +53,13 @@ def check(text: str) -> tuple[Contract | None, list[Fault]]:
         faults += [fault for fault in _flattened(error.messages, document, ()) if fault.place not in named]
     faults += _disagreements(document)
     if faults:
-        return None, sorted(faults, key=lambda fault: (fault.line, fault.place))
+        return None, sorted(_named(document.value, faults), key=lambda fault: (fault.line, fault.place))
     return _contract(data), []
+
+
+def _named(document: Any, faults: Iterable[Fault]) -> list[Fault]:
+    """Each fault with the clause of the agreement that it is about."""
+    return [replace(fault, clause=clause_of(document, fault.place)) for fault in faults]
 
 
 def _flattened(messages: Any, document: Located, path: Path) -> list[Fault]:
@@ -110,6 +118,8 @@ def _contract(data: Mapping[str, Any]) -> Contract:
         reports=tuple(data.get("reports", ())),
         evaluators=tuple(data.get("evaluators", ())),
         subprocessors=tuple(data.get("subprocessors", ())),
+        statutes=frozenset(data.get("statutes", ())),
+        offer=data.get("offer"),
     )
 
 
@@ -133,7 +143,7 @@ def _elements_at_odds(
         if element.endswith(".other") and "specify" not in terms:
             yield (*place, "specify"), "is missing; an element called other must say what it is."
         if element in NEVER_STORED and terms.get("store") is True:
-            yield (*place, "store"), "must be false: a birth date becomes whole years and is never stored."
+            yield (*place, "store"), NEVER_STORED[element]
         if element == NOTHING and len(elements) > 1:
             yield place, "says that no data of pupils are collected, and stands beside elements that are."
         yield from _not_among(_words(terms.get("purposes")), purposes, (*place, "purposes"))
@@ -211,6 +221,12 @@ educator_elements: [name, identifier]
 limits:
   breach_notice_hours: {{value: 72, clause: "Art. V 4"}}
   disposition_days: {{value: 60, clause: "Art. IV 6"}}
+
+## Laws that bind the district (Exhibit G): of each number the strictest is obeyed.
+# statutes: [ferpa]
+
+## The same terms for other districts, until three years after this signature.
+# offer: {{signed_at: {today}, clause: "Exhibit E"}}
 
 ## Who receives reports. Wants the purpose progress_reporting above, and the element of each dimension.
 # reports:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -9,17 +10,20 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from lti_server.errors import NoContract
+from lti_server.errors import InvalidInput, NoContract
 from lti_server.ids import ContractId, DistrictId, new_id
 from lti_server.privacy import contract_file
 from lti_server.privacy.compile import compile_policy, features_left_off
-from lti_server.privacy.model import Policy
+from lti_server.privacy.model import Contract, Policy
 from lti_server.privacy.tables import contract as table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """One version of a district's contract. `state`: waiting, in_force, expired or replaced."""
+    """One version of a district's contract. `state`: waiting, in_force, expired or replaced.
+
+    `kind`: signed; amended (`amends` is the version before); or joined, on the terms of `parent` in another district.
+    """
 
     id: ContractId
     version: int
@@ -31,15 +35,50 @@ class Signed:
     signed_by: str
     document: str
     state: str
+    kind: str = "signed"
+    amends: ContractId | None = None
+    parent: ContractId | None = None
+
+    @property
+    def terms(self) -> Contract:
+        """The contract itself."""
+        return contract_file.parse(self.document)
 
     @property
     def left_off(self) -> list[str]:
         """The features that this contract leaves off, in sentences."""
-        return features_left_off(contract_file.parse(self.document))
+        return features_left_off(self.terms)
 
 
-def sign(connection: Connection, district_id: DistrictId, text: str, *, signed_by: str, now: datetime) -> ContractId:
-    """Take a contract file as the district's next version; in force from its first day on.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """What a version refers to. `begins`: its first day, where that is not the file's own."""
+
+    kind: str = "signed"
+    amends: ContractId | None = None
+    parent: ContractId | None = None
+    parent_policy_hash: str | None = None
+    begins: date | None = None
+
+
+SIGNED = Points()
+
+
+def lock(connection: Connection) -> None:
+    """Let nobody else sign for the entered district until this transaction ends."""
+    connection.execute(sa.text("SELECT 1 FROM district FOR UPDATE"))
+
+
+def sign(
+    connection: Connection,
+    district_id: DistrictId,
+    text: str,
+    *,
+    signed_by: str,
+    now: datetime,
+    points: Points = SIGNED,
+) -> ContractId:
+    """Take a contract file as the district's next version; in force from its first day on, or from its signature.
 
     The connection is in the district's tenant. Two who sign at once get two versions.
 
@@ -47,14 +86,15 @@ def sign(connection: Connection, district_id: DistrictId, text: str, *, signed_b
         InvalidInput: every fault of the file; nothing is signed.
     """
     contract = contract_file.parse(text)
-    connection.execute(sa.text("SELECT 1 FROM district FOR UPDATE"))
+    lock(connection)
     version = connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.version), 0))).scalar_one() + 1
     contract_id = ContractId(new_id())
     connection.execute(
         table.insert().values(
             id=contract_id, district_id=district_id, version=version, family=contract.family.value, document=text,
-            policy_hash=compile_policy(contract).policy_hash, valid_from=contract.valid_from,
-            valid_to=contract.valid_to, signed_at=now, signed_by=signed_by,
+            policy_hash=compile_policy(contract).policy_hash, valid_from=points.begins or contract.begins,
+            valid_to=contract.valid_to, signed_at=now, signed_by=signed_by, kind=points.kind, amends=points.amends,
+            parent_contract_id=points.parent, parent_policy_hash=points.parent_policy_hash,
         )
     )  # fmt: skip
     return contract_id
@@ -71,6 +111,7 @@ def versions(connection: Connection, zone: ZoneInfo, now: datetime) -> list[Sign
             id=ContractId(row.id), version=row.version, family=row.family, policy_hash=row.policy_hash,
             valid_from=row.valid_from, valid_to=row.valid_to, signed_at=row.signed_at, signed_by=row.signed_by,
             document=row.document, state=_state(row.version, row.valid_from, row.valid_to, newest, today),
+            kind=row.kind, amends=row.amends, parent=row.parent_contract_id,
         )
         for row in rows
     ]  # fmt: skip
@@ -117,6 +158,22 @@ class Policies:
             document = connection.execute(select).scalar_one_or_none()
             if document is None:
                 raise NoContract("The district has no contract in force. Sign one with `lti-server contract sign`.")
-            found = compile_policy(contract_file.parse(document))
+            found = _compiled(document)
             self._known[contract_id] = found
         return found
+
+
+def _compiled(document: str) -> Policy:
+    """What cannot be read is no contract: there is no part of it that still holds."""
+    try:
+        return compile_policy(contract_file.parse(document))
+    except InvalidInput as fault:
+        raise NoContract(
+            "The district's contract cannot be read any more, so nothing is allowed. Sign it again.",
+            internal="; ".join(str(one) for one in _problems(fault.public)),
+        ) from fault
+
+
+def _problems(public: Mapping[str, object]) -> list[object]:
+    found = public.get("problems")
+    return found if isinstance(found, list) else []

@@ -20,11 +20,12 @@ _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fal
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: its line (1 is the first), its place, and what to do."""
+    """One thing that is wrong: its line (1 is the first), its place, what to do, and the clause that it is about."""
 
     line: int
     place: Path
     message: str
+    clause: str = ""
 
     @property
     def pointer(self) -> str:
@@ -32,7 +33,8 @@ class Fault:
         return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in self.place)
 
     def __str__(self) -> str:
-        return f"line {self.line}: {'.'.join(self.place) or 'the file'}: {self.message}"
+        about = f" ({self.clause})" if self.clause else ""
+        return f"line {self.line}: {'.'.join(self.place) or 'the file'}: {self.message}{about}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,14 @@ class ProviderTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """The same terms, offered to other districts (NDPA Exhibit E). It ends by the contract's `offer_years`."""
+
+    signed_at: date
+    clause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """A contract file that was read without a fault. Dates are days in the district's time zone, both inclusive."""
 
@@ -84,11 +92,21 @@ class Contract:
     reports: tuple[Mapping[str, object], ...] = ()
     evaluators: tuple[Mapping[str, object], ...] = ()
     subprocessors: tuple[Mapping[str, object], ...] = ()
+    statutes: frozenset[str] = frozenset()
+    offer: Offer | None = None
+
+    @property
+    def begins(self) -> date:
+        """The first day on which it can be in force: never before it was signed."""
+        return max(self.valid_from, self.signed_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A contract compiled to sets. `policy_hash` goes with every decision, so that it can be looked at again."""
+    """A contract compiled to sets. `policy_hash` goes with every decision, so that it can be looked at again.
+
+    `limits` are the strictest of what the contract and the statutes that bind it say (privacy/limits.py).
+    """
 
     policy_hash: str
     kept: Mapping[tuple[Purpose, Origin], frozenset[str]] = field(repr=False)

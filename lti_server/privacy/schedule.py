@@ -14,6 +14,7 @@ STATE_ID = "student_identifiers.state_id"
 APP_ID = "student_identifiers.app_assigned_id"
 USERNAME = "student_identifiers.app_username"
 EMAIL = "student_contact.email"
+PHONE = "student_contact.phone"
 SCHOOL = "enrollment.school_enrollment"
 GRADE = "enrollment.grade_level"
 BIRTH_DATE = "demographics.date_of_birth"
@@ -26,7 +27,7 @@ COURSES = "schedule.scheduled_courses"
 ADDRESS = "app_tech_metadata.ip_cookies"
 
 # Which field of a launch, a member list or a provider's record is which element (design 6.4). A field that stands
-# nowhere here is refused. So nobody's picture is kept, and no phone: it is never stored.
+# nowhere here is refused. So nobody's picture is kept.
 PUPIL_FIELDS = MappingProxyType(
     {
         "name": NAME,
@@ -45,6 +46,8 @@ PUPIL_FIELDS = MappingProxyType(
         "preferred_username": USERNAME,
         "username": USERNAME,
         "email": EMAIL,
+        "phone": PHONE,
+        "phone_number": PHONE,
         "birthdate": BIRTH_DATE,
         "birth_date": BIRTH_DATE,
         "gender": GENDER,
@@ -52,6 +55,19 @@ PUPIL_FIELDS = MappingProxyType(
         "language": LANGUAGE,
         "school": SCHOOL,
         "grade": GRADE,
+    }
+)
+# No contract lets these be kept of a pupil: a birth date becomes whole years, a telephone number is used by
+# whoever typed it and forgotten.
+NEVER_KEPT = frozenset({BIRTH_DATE, PHONE})
+
+# What a lesson sends and what the server itself sees, by the names of the progress API and of a request.
+WORK_FIELDS = MappingProxyType(
+    {
+        **dict.fromkeys(("score", "completed", "optimal", "duration_s", "occurred_at"), PERFORMANCE),
+        **dict.fromkeys(("work", "answers"), WORK),
+        "course_title": COURSES,
+        "ip_address": ADDRESS,
     }
 )
 EDUCATOR_FIELDS = MappingProxyType(

@@ -8,10 +8,13 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from lti_server.privacy.limits import IN_FILE as KNOWN_LIMITS
+from lti_server.privacy.limits import LAWS
 from lti_server.privacy.model import (
     ElementTerms,
     Family,
     Limit,
+    Offer,
     Origin,
     ProviderTerms,
     Purpose,
@@ -19,7 +22,6 @@ from lti_server.privacy.model import (
 from lti_server.privacy.schedule import EDUCATOR_ELEMENTS, ELEMENTS
 from lti_server.providers.manifest import NAME
 
-KNOWN_LIMITS = frozenset({"breach_notice_hours", "disposition_days", "portion_days", "access_days", "backup_days"})
 DIMENSIONS = ("school", "grade", "gender")
 RECIPIENT_ROLES = ("data_steward", "district_admin", "school_admin")
 MOST_DAYS = 36_500
@@ -173,6 +175,15 @@ class ValidSchema(Strict):
             raise ValidationError("must not lie before `from`.", "to")
 
 
+class OfferSchema(Strict):
+    signed_at = fields.Date(required=True)
+    clause = text(200)
+
+    @post_load
+    def build(self, data: dict[str, Any], **_: Any) -> Offer:
+        return Offer(**data)
+
+
 class ContractSchema(Strict):
     """The whole file."""
 
@@ -198,3 +209,13 @@ class ContractSchema(Strict):
     reports = fields.List(fields.Nested(ReportSchema))
     evaluators = fields.List(fields.Nested(EvaluatorSchema))
     subprocessors = fields.List(fields.Nested(SubprocessorSchema))
+    statutes = words(LAWS, required=False)
+    offer = fields.Nested(OfferSchema)
+
+    @validates_schema(skip_on_field_errors=False)
+    def signed_in_time(self, data: dict[str, Any], **_: Any) -> None:
+        signed, ends = data.get("signed_at"), data.get("valid", {}).get("to")
+        if signed is not None and ends is not None and signed > ends:
+            raise ValidationError(
+                "must not lie after `valid.to`: it would have ended before it was signed.", "signed_at"
+            )

@@ -44,6 +44,10 @@ contract = sa.Table(
     sa.Column("valid_to", sa.Date, nullable=False),
     sa.Column("signed_at", UTC, nullable=False),
     sa.Column("signed_by", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, server_default="signed"),
+    sa.Column("amends", sa.ForeignKey("contract.id")),
+    sa.Column("parent_contract_id", sa.Uuid),
+    sa.Column("parent_policy_hash", sa.Text),
     sa.UniqueConstraint("district_id", "version"),
 )
 

@@ -86,6 +86,7 @@ def test_a_signature_and_a_look_are_logged(
     (show, _), (sign, told) = entries(house, district)
     assert (show, sign) == ("contract show", "contract sign")
     assert told == {"contract": signed["id"], "policy": signed["policy_hash"]}
+    assert (signed["kind"], signed["wider"], signed["narrower"]) == ("signed", [], [])
 
 
 def test_a_contract_with_faults_is_not_signed_and_each_fault_is_said_once(
@@ -135,8 +136,27 @@ def test_a_contract_that_has_ended_opens_no_lesson(
     app: Flask, house: House, platform: Platform, district: District
 ) -> None:
     world.register(house, district, platform)
-    world.sign(house, district, written({"valid": "{from: 2020-01-01, to: 2020-12-31}"}))
+    world.sign(house, district, written({"signed_at": "2020-01-01", "valid": "{from: 2020-01-01, to: 2020-12-31}"}))
     answer = world.launch(app.test_client(), platform, house)
     assert answer.status_code == 403
     with house.database.tenant(district.id) as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM person")).scalar_one() == 0
+
+
+def test_a_contract_is_amended_and_joined_from_the_command_line(
+    say: Say, file: Callable[[str], str], house: House, district: District
+) -> None:
+    offer = f"offer: {{signed_at: {house.clock.now().date()}, clause: Exhibit E}}"
+    world.district(house, "south", terms=world.contract(house, more=offer))
+    joined = json.loads(say("join", "--district", "north", "--offer-of", "south", "--json"))
+    assert (joined["kind"], joined["state"], joined["version"]) == ("joined", "in_force", 1)
+    names = "student_name.first_and_or_last"
+    today = house.clock.now().date()
+    narrower = world.contract(house, without=(names,)).replace(f"signed_at: {today}", "signed_at: 2000-01-01")
+    amended = json.loads(say("amend", "--district", "north", file(narrower), "--json"))
+    assert (amended["kind"], amended["state"], amended["wider"]) == ("amended", "in_force", [])
+    assert f"elements.{names}" in amended["narrower"]
+    problem = json.loads(say("amend", "--district", "north", file(world.contract(house)), "--json", exits=1))
+    assert problem["type"].endswith("/contract-forbids")
+    assert f"elements.{names}" in problem["wider"]
+    assert [act for act, _ in entries(house, district)] == ["contract amend", "contract join"]

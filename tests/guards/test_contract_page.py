@@ -8,6 +8,7 @@ import pytest
 
 from lti_server.privacy import schemas
 from lti_server.privacy.contract_file import parse
+from lti_server.privacy.limits import IN_FILE, LAWS, STATUTES
 from lti_server.privacy.model import Family, Origin, Purpose
 from lti_server.privacy.schedule import EDUCATOR_ELEMENTS, ELEMENTS, PUPIL_FIELDS
 from tests.guards.repository import ROOT
@@ -21,6 +22,7 @@ TABLES = {
     "A report": schemas.ReportSchema,
     "An evaluator": schemas.EvaluatorSchema,
     "A subprocessor": schemas.SubprocessorSchema,
+    "An offer": schemas.OfferSchema,
 }
 
 
@@ -40,11 +42,26 @@ def test_every_element_of_the_schedule_is_listed_and_no_other() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [Family, Purpose, Origin, EDUCATOR_ELEMENTS, schemas.KNOWN_LIMITS, schemas.DIMENSIONS, schemas.RECIPIENT_ROLES],
-    ids=["families", "purposes", "sources", "educators", "limits", "dimensions", "roles"],
+    [
+        Family,
+        Purpose,
+        Origin,
+        EDUCATOR_ELEMENTS,
+        sorted(IN_FILE),
+        schemas.DIMENSIONS,
+        schemas.RECIPIENT_ROLES,
+        LAWS,
+    ],
+    ids=["families", "purposes", "sources", "educators", "limits", "dimensions", "roles", "laws"],
 )
 def test_every_word_of_a_closed_set_is_named(words: list[str]) -> None:
     assert not [word for word in words if f"`{word}`" not in PAGE]
+
+
+def test_every_number_of_a_statute_is_shown_beside_its_limit() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| less \| (.*) \|$", section("The strictest number"), re.MULTILINE))
+    missing = [one for one in STATUTES if one.law in LAWS and f"`{one.law}` {one.value}" not in rows[one.limit]]
+    assert not missing
 
 
 def test_each_field_is_shown_beside_its_element() -> None:

@@ -22,7 +22,7 @@ ZONES = ("UTC", "America/Los_Angeles", "Pacific/Kiritimati", "Europe/Paris")
 
 
 def file(first: date, last: date, **head: str) -> str:
-    return written({"valid": f"{{from: {first}, to: {last}}}", **head})
+    return written({"signed_at": str(first), "valid": f"{{from: {first}, to: {last}}}", **head})
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.unit.privacy.contract_text import TERMS, added, written
 
 PUPIL, EDUCATOR = SubjectKind.PUPIL, SubjectKind.EDUCATOR
 FIELDS = sorted({*schedule.PUPIL_FIELDS, *schedule.EDUCATOR_FIELDS, "picture", "phone_number", "shoe_size"})
-ELEMENTS = sorted({element for element in schedule.PUPIL_FIELDS.values() if element != schedule.BIRTH_DATE})
+ELEMENTS = sorted({element for element in schedule.PUPIL_FIELDS.values() if element not in schedule.NEVER_KEPT})
 
 
 def policy(elements: Mapping[str, str], **more: str) -> Policy:

@@ -201,6 +201,7 @@ def test_an_element_may_not_be_used_for_what_the_contract_is_not_for() -> None:
     _, faults = check(written({"purposes": "[progress_reporting]"}))
     assert [str(fault) for fault in faults] == [
         "line 7: elements.student_name.first_and_or_last.purposes: instruction is not among the contract's purposes."
+        " (NDPA Exhibit B)"
     ]
 
 
@@ -232,6 +233,7 @@ def test_a_dimension_of_a_report_wants_its_element_stored_for_reports(dimension:
         assert (contract is not None) is allowed
         assert allowed or [str(fault) for fault in faults] == [
             f"line 8: reports.0.dimensions.0: {dimension} needs the element {element}, stored, for progress_reporting."
+            " (NDPA Art. IV 4)"
         ]
     _, faults = check(written(elements={"student_name.first_and_or_last": TERMS}, reports=report))
     assert [fault.pointer for fault in faults] == ["/reports/0/dimensions/0"]
@@ -284,3 +286,31 @@ def test_a_new_contract_passes_the_check_with_everything_that_it_offers_taken_in
     assert found.evaluators
     assert found.subprocessors
     assert "student_identifiers.local_district_id" in found.elements
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        (written({"purposes": "[instruction, progress_reporting, ads]"}), "NDPA Exhibit A"),
+        (written(elements={"student_name.nick": TERMS}), "NDPA Exhibit B"),
+        (written(limits="{disposition_days: {value: x, clause: Art. IV 6 as amended}}"), "Art. IV 6 as amended"),
+        (written(limits="{disposition_days: {value: 60}}"), "NDPA Art. IV 6"),
+        (written(limits="{breach_notice_hours: {value: 72}}"), "NDPA Art. V 4"),
+        (written(reports="[{audience: district}]"), "NDPA Art. IV 4"),
+        (written(subprocessors="[{name: A}]"), "NDPA Art. II 5"),
+        (written(statutes="[roman_law]"), "NDPA Exhibit G"),
+        (written(offer="{signed_at: 2026-08-01}"), "NDPA Exhibit E"),
+        ("", "NDPA"),
+    ],
+)
+def test_every_fault_names_its_line_and_its_clause(text: str, clause: str) -> None:
+    _, faults = check(text)
+    assert faults
+    for fault in faults:
+        assert re.fullmatch(r"line \d+: .*", str(fault))
+        assert str(fault).endswith(f"({clause})")
+
+
+def test_a_contract_that_ended_before_it_was_signed_is_refused() -> None:
+    _, (fault,) = check(written({"signed_at": "2029-08-02"}))
+    assert (fault.line, fault.pointer) == (3, "/signed_at")

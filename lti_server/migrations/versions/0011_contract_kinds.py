@@ -1,0 +1,14 @@
+"""A contract is signed, amended, or joined on the terms of another district's."""
+
+from pathlib import Path
+
+from alembic import context, op
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    run = op.get_bind().connection.cursor().execute  # psycopg itself: scripts of several statements
+    run(script.replace("{role}", context.config.attributes["role"]))
