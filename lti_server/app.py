@@ -74,7 +74,7 @@ def create_app(house: House) -> Flask:
     init_problems(app, settings.base_url)
     init_headers(app, https=settings.https)
     init_guards(app)
-    init_csrf(app, house.ring.signing_keys("csrf")[0], settings.base_url)
+    init_csrf(app, house.ring.signing_keys("csrf"), settings.base_url)
     init_health(app, house.database, settings.metrics_token)
     app.register_blueprint(home.blueprint(house.catalogue))
     app.register_blueprint(account_views.blueprint(house.invitations, house.district_name, base_url=settings.base_url))

@@ -125,6 +125,13 @@ class LogNotWhole(LtiServerError):
     title = "The log is not what it was"
 
 
+class SecretsMissing(LtiServerError):
+    """Something in the database is under a secret that is not the current one, or none of those that are set."""
+
+    slug = "secrets-missing"
+    title = "Not everything is under the current secret"
+
+
 class TooManyRequests(LtiServerError):
     """Wait `retry_after_s` seconds."""
 

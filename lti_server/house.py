@@ -23,7 +23,7 @@ from lti_server.lesson_parts import LessonsAtLaunch, Shelf
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.handoff import HandOff
-from lti_server.lti import deep_linking, notice_handlers, notices
+from lti_server.lti import deep_linking, keys, notice_handlers, notices
 from lti_server.lti.claims import DATA_PRIVACY_REQUESTS, RESOURCE_LINK_REQUEST
 from lti_server.lti.data_privacy import KeptData, OpenDataPrivacy, ReaderTokens
 from lti_server.lti.deployments import Deployments
@@ -56,6 +56,7 @@ from lti_server.privacy.journal import FILE as JOURNAL
 from lti_server.privacy.journal import Journal
 from lti_server.privacy.log_sealer import SEAL_EVERY_S, SealLog
 from lti_server.privacy.retention import Retain
+from lti_server.privacy.rewrap import WRAPPED, Rewrap
 from lti_server.progress import columns, outbox
 from lti_server.progress import store as progress_store
 from lti_server.progress.columns import Column
@@ -138,6 +139,10 @@ class House:
     @cached_property
     def journal(self) -> Journal:
         return Journal(self.settings.data_dir / JOURNAL)
+
+    @cached_property
+    def rewrap(self) -> Rewrap:
+        return Rewrap(self.database, self.ring, (*WRAPPED, keys.WRAPPED))
 
     @cached_property
     def audit(self) -> Audit:

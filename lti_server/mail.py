@@ -82,7 +82,7 @@ class Mail:
         text = "\n".join((message.to, message.subject, message.text)).encode()
         values = {
             "id": message_id, "district_id": district_id, "state": "queued", "queued_at": self._clock.now(),
-            "sealed": self._seals.wrap(PURPOSE, _place(district_id, message_id), text),
+            "sealed": self._seals.wrap(PURPOSE, place(district_id, message_id), text),
         }  # fmt: skip
         connection.execute(sa.insert(mail_message).values(values))
         self._defer(connection, district_id, message_id)
@@ -136,7 +136,7 @@ class SendMail:
             sealed = connection.execute(waiting.with_for_update(skip_locked=True)).scalar_one_or_none()
             if sealed is None:
                 return
-            text = self._seals.unwrap(PURPOSE, _place(owner, UUID(message_id)), sealed).decode()
+            text = self._seals.unwrap(PURPOSE, place(owner, UUID(message_id)), sealed).decode()
             state = "sent" if self._delivered(self._smtp_url, text, message_id) else "failed"
             settled = sa.update(mail_message).where(own)
             connection.execute(settled.values(state=state, sealed=None, settled_at=self._clock.now()))
@@ -195,5 +195,6 @@ def _is_final(error: Exception) -> bool:
     return isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError) and error.smtp_code >= 500
 
 
-def _place(district_id: DistrictId | None, message_id: UUID) -> bytes:
+def place(district_id: UUID | None, message_id: UUID) -> bytes:
+    """What the sealed text of a message is bound to."""
     return f"{district_id or ''}|mail_message|sealed|{message_id}".encode()

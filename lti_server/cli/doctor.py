@@ -16,6 +16,7 @@ import click
 import psycopg
 
 from lti_server import walls
+from lti_server.app import build_house
 from lti_server.db import application_role, connect, database_name
 from lti_server.errors import ConfigurationError, LtiServerError
 from lti_server.mail import connected
@@ -132,6 +133,8 @@ def _database(settings: Settings) -> Iterator[Check]:
     try:
         with connect(url, role=role, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             yield from (check(connection) for check in _DATABASE_CHECKS)
+        if settings.secret_keys:
+            yield _wrapped(settings, url)
     except psycopg.Error:
         yield Check(
             name="role",
@@ -139,6 +142,24 @@ def _database(settings: Settings) -> Iterator[Check]:
             detail=f"the login may not become {role}. Run `lti-server db upgrade` with the owner's login "
             "(LTI_SERVER_DATABASE_OWNER_URL).",
         )
+
+
+def _wrapped(settings: Settings, url: str) -> Check:
+    """Everything that SECRET_KEYS wrap can be opened; what an older one still wraps is said."""
+    house = build_house(settings, url)
+    try:
+        standing = house.rewrap.standing()
+    finally:
+        house.database.dispose()
+    older, unreadable = sum(one.older for one in standing), sum(one.unreadable for one in standing)
+    name = "wrapped keys"
+    if unreadable:
+        detail = f"no secret of LTI_SERVER_SECRET_KEYS opens {unreadable} rows. Add the secret that was used before."
+        return Check(name=name, ok=False, detail=detail)
+    if older:
+        detail = f"{older} rows are under an older secret: run `lti-server keys rewrap` before you take that one away"
+        return Check(name=name, ok=True, detail=detail)
+    return Check(name=name, ok=True, detail="all are under the current secret")
 
 
 def _server(connection: psycopg.Connection[tuple[object, ...]]) -> Check:

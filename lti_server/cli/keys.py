@@ -1,4 +1,4 @@
-"""`lti-server keys`: the keys with which this tool signs towards every LMS."""
+"""`lti-server keys`: the keys with which this tool signs towards every LMS, and the secrets that wrap all keys."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from lti_server.cli.house import note, open_house
 from lti_server.cli.output import answers
+from lti_server.errors import SecretsMissing
 from lti_server.house import House
 from lti_server.lti.keys import ToolKeyRow
 from lti_server.privacy import districts
@@ -21,10 +22,21 @@ def keys() -> None:
 @keys.command("list")
 @answers
 def list_() -> dict[str, Any]:
-    """List the tool's signing keys, oldest first."""
+    """List the tool's signing keys, oldest first, and what each secret of SECRET_KEYS still wraps."""
     house = open_house()
     _note(house, "keys list")
-    return {"keys": [_row(one) for one in house.tool_keys.every()]}
+    standing = house.rewrap.standing()
+    return {
+        "keys": [_row(one) for one in house.tool_keys.every()],
+        "secrets": [
+            {"secret": name, "current": number == 0, "rows": sum(one.by_secret[number] for one in standing)}
+            for number, name in enumerate(house.ring.names())
+        ],
+        "wrapped": [
+            {"column": one.name, "current": one.by_secret[0], "older": one.older, "unreadable": one.unreadable}
+            for one in standing
+        ],
+    }
 
 
 @keys.command()
@@ -36,6 +48,25 @@ def rotate(compromised: bool) -> dict[str, Any]:
     made = house.tool_keys.rotate(compromised=compromised)
     _note(house, "keys rotate")
     return _row(made)
+
+
+@keys.command()
+@answers
+def rewrap() -> dict[str, Any]:
+    """Wrap anew, under the first of SECRET_KEYS, what an older one still wraps; server and worker run on."""
+    house = open_house()
+    done = house.rewrap()
+    _note(house, "keys rewrap")
+    standing = house.rewrap.standing()
+    left = {one.name: one.older + one.unreadable for one in standing if one.older + one.unreadable}
+    if left:
+        listed = ", ".join(f"{name} ({rows})" for name, rows in left.items())
+        raise SecretsMissing(
+            f"These rows are not under the current secret: {listed}. Keep every secret that you have. A process that "
+            "runs with other SECRET_KEYS may have written them: restart it, then run the command again.",
+            public={"rewrapped": done, "left": left},
+        )
+    return {"ok": True, "rewrapped": done, "left": {}}
 
 
 def _note(house: House, act: str) -> None:

@@ -17,12 +17,16 @@ from lti_server.errors import Conflict
 from lti_server.ids import Clock
 from lti_server.lti.tables import tool_key
 from lti_server.privacy.crypto import KeyRing
+from lti_server.privacy.rewrap import Wrapped
 
 KEY_BITS = 2048
 MAKE_LOCK = 6_271_303
 PUBLISHED_BEFORE = timedelta(days=1)
 PUBLISHED_AFTER = timedelta(days=7)
 DESTROYED = b""
+WRAPPED = Wrapped(
+    table=tool_key, column="wrapped_private", purpose="tool_key", place=lambda row: row.kid.encode(), by_district=False
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

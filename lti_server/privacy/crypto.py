@@ -58,6 +58,27 @@ class KeyRing:
         """One key a secret for signatures of one purpose, the current one first."""
         return [_derived(secret, f"sign|{purpose}") for secret in self._secrets]
 
+    @property
+    def size(self) -> int:
+        return len(self._secrets)
+
+    def key_ids(self, purpose: str) -> list[bytes]:
+        """What a ciphertext of each secret begins with, the current one first."""
+        return [_key_id(_derived(secret, f"wrap|{purpose}")) for secret in self._secrets]
+
+    def position(self, purpose: str, wrapped: bytes, unknown: int) -> int:
+        """Which secret wrapped it: 0 is the current one; `unknown` where none did."""
+        ids = self.key_ids(purpose)
+        return ids.index(wrapped[:KEY_ID_BYTES]) if wrapped[:KEY_ID_BYTES] in ids else unknown
+
+    def names(self) -> list[str]:
+        """Something to tell the secrets apart by, from which none can be guessed back."""
+        return [_derived(secret, "name").hex()[:12] for secret in self._secrets]
+
+    def rewrapped(self, purpose: str, aad: bytes, wrapped: bytes) -> bytes:
+        """The same plaintext under the current secret; raises as `unwrap`."""
+        return self.wrap(purpose, aad, self.unwrap(purpose, aad, wrapped))
+
     def wrap(self, purpose: str, aad: bytes, plaintext: bytes) -> bytes:
         """Key id, nonce and AES-GCM ciphertext, under the current key-encryption key."""
         key = _derived(self._secrets[0], f"wrap|{purpose}")

@@ -27,10 +27,15 @@ class FormSessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
 
-def init_csrf(app: Flask, key: bytes, base_url: str) -> None:
-    """Ask every form for its token; the key is one of SECRET_KEYS' own, so that all workers agree."""
+def init_csrf(app: Flask, keys: Sequence[bytes], base_url: str) -> None:
+    """Ask every form for its token. The keys are SECRET_KEYS' own, so that all workers agree; the first one signs.
+
+    What an older one signed is taken, too: a form that stood open over a rotation can be sent.
+    """
     app.config.update(
-        SECRET_KEY=key,
+        SECRET_KEY=keys[0],
+        SECRET_KEY_FALLBACKS=list(keys[1:]),
+        WTF_CSRF_SECRET_KEY=list(reversed(keys)),  # itsdangerous signs with the last one of a list
         WTF_CSRF_TIME_LIMIT=None,
         SESSION_COOKIE_NAME="lti_form",
         SESSION_COOKIE_SAMESITE="Lax",

@@ -217,7 +217,9 @@ def twins() -> World:
 
 
 @contextmanager
-def neighbours(database_url: str, folder: Path, profile: Profile) -> Iterator[Neighbours]:
+def neighbours(
+    database_url: str, folder: Path, profile: Profile, secrets: tuple[str, ...] = (SECRET,)
+) -> Iterator[Neighbours]:
     """The LMS of one vendor with both districts, and this server with both, lived in."""
     lms_socket, tool_socket = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
     lms_host, tool_host = (f"127.0.0.1:{one.getsockname()[1]}" for one in (lms_socket, tool_socket))
@@ -227,7 +229,7 @@ def neighbours(database_url: str, folder: Path, profile: Profile) -> Iterator[Ne
     )
     calls = _logged(lms)
     settings = Settings(
-        database_url=database_url, data_dir=folder, secret_keys=(SECRET,), base_url=tool_url,
+        database_url=database_url, data_dir=folder, secret_keys=secrets, base_url=tool_url,
         insecure_hosts=frozenset({lms_host}),
     )  # fmt: skip
     house = build_house(settings, database_url, SystemClock())
