@@ -16,6 +16,7 @@ from lti_server.ids import Clock, DistrictId, GrantId
 from lti_server.lti.signal_source import PlatformReceivers
 from lti_server.lti.tokens import Service
 from lti_server.lti.withdrawal import Platforms
+from lti_server.mail import Mail
 from lti_server.privacy import revocation, upstream
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.districts import District
@@ -23,11 +24,13 @@ from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.fence import Fence
 from lti_server.privacy.grant_states import WITHDRAWN, GrantState
 from lti_server.privacy.grant_view import GrantView
+from lti_server.privacy.inference import SuspendOnEvidence
+from lti_server.privacy.journal import Journal
 from lti_server.privacy.model import Policy
 from lti_server.privacy.revocation import Withdraw
 from lti_server.privacy.signals import HeedSignals
 from lti_server.privacy.upstream import GiveBack
-from lti_server.progress.withdrawal import Grades
+from lti_server.progress.withdrawal import Frozen, Grades
 from lti_server.providers.connector import Connector
 from lti_server.providers.registry import Registry
 from lti_server.providers.spi import GrantRevoker
@@ -51,6 +54,9 @@ class GrantParts:
     registry: Callable[[], Registry]
     tasks: Queue
     clock: Clock
+    mail: Callable[[], Mail]
+    journal: Callable[[], Journal]
+    base_url: str
 
     @cached_property
     def fence(self) -> Fence:
@@ -69,6 +75,8 @@ class GrantParts:
             participants=(SignIns(), Platforms(), Rosters(), Grades()),
             upstream=self.give_back,
             dispose_by=self._dispose_by,
+            resumed=Frozen(self.tasks).resume,
+            journal=self.journal,
             queue=self.tasks,
             clock=self.clock,
         )
@@ -82,6 +90,14 @@ class GrantParts:
             queue=self.tasks,
             clock=self.clock,
         )
+
+    @cached_property
+    def suspect(self) -> SuspendOnEvidence:
+        """For what is only inferred: it freezes, and tells the district."""
+        return SuspendOnEvidence(
+            database=self.database, district=self.entered, withdraw=self.withdraw, mail=self.mail,
+            base_url=self.base_url, clock=self.clock,
+        )  # fmt: skip
 
     @cached_property
     def receivers(self) -> PlatformReceivers:
@@ -102,11 +118,11 @@ class GrantParts:
             clock=self.clock,
         )
 
-    def signal_addresses(self, grant: GrantView, base_url: str) -> list[str]:
+    def signal_addresses(self, grant: GrantView) -> list[str]:
         """Where the other side of a grant may say by itself that it ends, by each plugin that understands it."""
         if grant.provider != "lti" or GrantState(grant.state) in WITHDRAWN:
             return []
-        return [f"{base_url}/signals/{name}?grant={grant.id}" for name in self.receivers.names()]
+        return [f"{self.base_url}/signals/{name}?grant={grant.id}" for name in self.receivers.names()]
 
     def handlers(self) -> dict[str, Handler]:
         """What the worker runs, by task name."""

@@ -18,7 +18,7 @@ from lti_server.accounts.retention import KeptFields
 from lti_server.db import Database, Door, application_role, database_name, open_door
 from lti_server.errors import NoContract, NotFound
 from lti_server.grant_parts import GrantParts
-from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
+from lti_server.ids import Clock, DistrictId, GrantId, RunId, SectionId, SystemClock
 from lti_server.lesson_parts import LessonsAtLaunch, Shelf
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
@@ -150,7 +150,12 @@ class House:
 
     @cached_property
     def registrations(self) -> Registrations:
-        return Registrations(self.database, self.doors, self.clock, self._safe_address)
+        return Registrations(
+            self.database, self.doors, self.clock, self._safe_address, withdraw=self._withdraw_platform
+        )
+
+    def _withdraw_platform(self, connection: Connection, grant_id: GrantId, by: str) -> None:
+        self.grants.withdraw.begin_on(connection, grant_id, by=by, reason="The LMS was removed from this server.")
 
     def _safe_address(self, url: str) -> None:
         guard = AddressGuard(insecure_hosts=frozenset(host.lower() for host in self.settings.insecure_hosts))
@@ -269,14 +274,16 @@ class House:
 
     @cached_property
     def service_tokens(self) -> ServiceTokens:
-        return ServiceTokens(self.database, self.grants.to_platform, self.tool_keys, self.clock)
+        return ServiceTokens(
+            self.database, self.grants.to_platform, self.tool_keys, self.clock, suspect=self.grants.suspect
+        )
 
     @cached_property
     def grants(self) -> GrantParts:
         return GrantParts(
             database=self.database, entered=self.entered, policies=self.policies, transport=self.transport,
             connector=self.connector, doors=lambda: self.doors, registry=lambda: self.registry, tasks=self.queue,
-            clock=self.clock,
+            clock=self.clock, mail=lambda: self.mail, journal=lambda: self.journal, base_url=self.settings.base_url,
         )  # fmt: skip
 
     @cached_property

@@ -122,7 +122,7 @@ def _find(house: House, given: str) -> tuple[District, GrantId]:
 def _shown(house: House, district: District, grant_id: GrantId) -> dict[str, Any]:
     with house.database.tenant(district.id) as connection:
         found = grant_view.view(connection, grant_id, house.grants.population)
-    return {**found.plain(), "signals": house.grants.signal_addresses(found, house.settings.base_url)}
+    return {**found.plain(), "signals": house.grants.signal_addresses(found)}
 
 
 def _would_lose(house: House, district: District, grant_id: GrantId) -> dict[str, Any]:

@@ -23,7 +23,9 @@ from lti_server.lti.grade_service import GONE, GradeService
 from lti_server.lti.platform_profiles import SCORE
 from lti_server.lti.results import Result, Results
 from lti_server.lti.tokens import Service, service_of
+from lti_server.privacy import grants
 from lti_server.privacy.districts import District
+from lti_server.privacy.grant_states import GrantState
 from lti_server.progress import outbox
 from lti_server.progress.outbox import Outbox, Queued
 from lti_server.providers.errors import BrokeContract, ProviderFault, RateLimited, RejectedCredentials, Unavailable
@@ -98,13 +100,13 @@ class DeliverGrade:
         except Parked as parked:
             self._settle(tenant, waiting, "parked", str(parked))
         except GrantRevoked as revoked:
-            self._settle(tenant, waiting, "parked", revoked.detail)
+            self._settle_or_freeze(tenant, waiting, revoked.detail)
         except RateLimited as limit:
             self._wait(tenant, waiting, timedelta(seconds=limit.retry_after_s))
         except Unavailable:
             self._wait(tenant, waiting, min(timedelta(seconds=2 ** min(waiting.attempts, 12)), LONGEST_WAIT))
         except RejectedCredentials:
-            self._settle(tenant, waiting, "parked", CREDENTIALS)
+            self._settle_or_freeze(tenant, waiting, CREDENTIALS)
         except (BrokeContract, ProviderFault):
             self._settle(tenant, waiting, "parked", MISBEHAVED)
 
@@ -206,6 +208,14 @@ class DeliverGrade:
         with self._database.tenant(tenant) as connection:
             outbox.count_attempt(connection, waiting)
             self._outbox.defer(connection, tenant, waiting.id, self._clock.now() + how_long)
+
+    def _settle_or_freeze(self, tenant: DistrictId, waiting: Queued, reason: str) -> None:
+        """While the grant is suspended the score stays queued, without a job; resuming the grant gives it one."""
+        with self._database.tenant(tenant) as connection:
+            standing = grants.standing_of(connection, waiting.grant_id)
+            if standing.state is GrantState.SUSPENDED and standing.epoch == waiting.epoch:
+                return
+            outbox.settle(connection, waiting, "parked", reason, self._clock.now())
 
     def _settle(self, tenant: DistrictId, sent: Queued, state: str, reason: str | None) -> None:
         with self._database.tenant(tenant) as connection:

@@ -19,11 +19,13 @@ from lti_server.lti.platform_keys import forget_keys
 from lti_server.lti.platform_profiles import PlatformProfile, profile_of
 from lti_server.lti.tables import deployment, platform_keys, registration
 from lti_server.privacy.doors import DoorKeys
-from lti_server.privacy.grants import approve_grant, await_approval, open_grant, state_of, withdraw
+from lti_server.privacy.grants import approve_grant, await_approval, open_grant, state_of
 
 LONGEST_ID = 255
 LOGIN_KNOWN_S = 5.0
 MOST_LOGINS_KNOWN = 4_096
+WithdrawGrant = Callable[[Connection, GrantId, str], None]
+"""Phase 1 of a withdrawal on the caller's transaction, by whom."""
 UrlCheck = Callable[[str], None]
 """Raises `ValueError` with a sentence where an address may not be called (the outbound guard)."""
 
@@ -69,7 +71,10 @@ _LOGIN_BY_REGISTRATION = sa.text("SELECT issuer, client_id, auth_login_url FROM 
 class Registrations:
     """Use cases on platforms. One transaction each."""
 
-    def __init__(self, database: Database, doors: DoorKeys, clock: Clock, check_url: UrlCheck) -> None:
+    def __init__(
+        self, database: Database, doors: DoorKeys, clock: Clock, check_url: UrlCheck, *, withdraw: WithdrawGrant
+    ) -> None:
+        self._withdraw = withdraw
         self._database = database
         self._doors = doors
         self._clock = clock
@@ -178,7 +183,7 @@ class Registrations:
                 raise _no_such_platform()
             found = _read(connection, registration_id)
             connection.execute(registration.update().where(registration.c.id == found.id).values(removed_at=now))
-            withdraw(connection, found.grant_id, by=by, now=now)
+            self._withdraw(connection, found.grant_id, by)
             connection.execute(sa.text("DELETE FROM service_token WHERE registration_id = :id"), {"id": found.id})
             self._close_doors(connection, found)
         self._logins.clear()

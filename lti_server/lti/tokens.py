@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -21,12 +21,16 @@ from lti_server.privacy.crypto import DistrictKeys
 from lti_server.privacy.districts import District
 from lti_server.providers.errors import BrokeContract, RejectedCredentials
 from lti_server.providers.spi import Transport
+from lti_server.providers.wire import Response
+from lti_server.web.languages import N_
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE_S = 120
 EARLY = timedelta(seconds=60)
 LEAST_LIFE_S = 30
 DEFAULT_LIFE_S = 600
+REFUSALS = (400, 401, 403)
+UNKNOWN_CLIENT = N_("Its token endpoint says that it does not know this tool any more (invalid_client).")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,12 @@ def service_of(connection: Connection, district: District, grant_id: GrantId) ->
     )
 
 
+class Suspect(Protocol):
+    def __call__(self, district_id: DistrictId, grant_id: GrantId, epoch: int, provider: str, evidence: str) -> bool:
+        """The platform says that it does not know this tool: freeze the grant, and tell the district."""
+        ...
+
+
 ToPlatform = Callable[[Service], Transport]
 """The way to a platform's services; each call is made within the fence of its grant (design 2, "Revocation")."""
 
@@ -86,7 +96,10 @@ ToPlatform = Callable[[Service], Transport]
 class ServiceTokens:
     """Gets a token once for all workers, and again shortly before it ends."""
 
-    def __init__(self, database: Database, transport: ToPlatform, tool_keys: ToolKeys, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, transport: ToPlatform, tool_keys: ToolKeys, clock: Clock, *, suspect: Suspect
+    ) -> None:
+        self._suspect = suspect
         self._database = database
         self._transport = transport
         self._tool_keys = tool_keys
@@ -135,9 +148,12 @@ class ServiceTokens:
             "scope": scopes,
         }
         answer = self._transport(service).request(
-            "POST", service.token_url, form=form, headers={"Accept": "application/json"}, accept=(400, 401, 403)
+            "POST", service.token_url, form=form, headers={"Accept": "application/json"}, accept=REFUSALS
         )
         if answer.status >= 400:
+            if _unknown_client(answer):
+                known_as = service.profile.title or "LTI"
+                self._suspect(service.district_id, service.grant_id, service.epoch, known_as, UNKNOWN_CLIENT)
             raise RejectedCredentials("The LMS refused this tool's credentials at its token endpoint.")
         token, life_s = _token(answer.json())
         upsert = sa.text(
@@ -167,6 +183,20 @@ class ServiceTokens:
             "iat": now, "exp": now + ASSERTION_LIFE_S, "jti": str(uuid4()),
         }  # fmt: skip
         return jwt.encode({"alg": "RS256", "kid": signing.kid, "typ": "JWT"}, claims, signing.key, algorithms=["RS256"])
+
+
+def _unknown_client(answer: Response) -> bool:
+    """Whether the platform says in so many words that this client is none of its own (RFC 6749, 5.2).
+
+    A bare 401, an outage, a busy or a broken answer says nothing of the kind.
+    """
+    if answer.status not in REFUSALS:
+        return False
+    try:
+        said = answer.json()
+    except BrokeContract:
+        return False
+    return isinstance(said, dict) and said.get("error") in ("invalid_client", "unauthorized_client")
 
 
 def _place(service: Service, scopes: str) -> str:

@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.db import Database
-from lti_server.errors import Conflict
+from lti_server.errors import Conflict, NotFound
 from lti_server.ids import Clock, DistrictId, GrantId, new_id
 from lti_server.privacy import grants, log
 from lti_server.privacy.districts import District
-from lti_server.privacy.grant_states import GrantState, Use
+from lti_server.privacy.grant_states import WITHDRAWN, GrantState, Use
+from lti_server.privacy.journal import Journal, JournalKind
 from lti_server.privacy.participants import Done, Participant, Withdrawal
 from lti_server.privacy.tables import grants as grants_table
 from lti_server.privacy.tables import revocation, revocation_receipt
@@ -45,6 +46,8 @@ DisposeBy = Callable[[Connection, District, date], date | None]
 """The contract's date for data whose grant ended on a day; None where the contract sets none."""
 _IN_A_MOMENT = sa.text("SELECT set_config('lock_timeout', :moment, true)")
 _EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(grant_key(:grant))")
+Resumed = Callable[[Connection, DistrictId, GrantId], None]
+"""Sets going again what waited while a grant was suspended."""
 OnWait = Callable[[int], None]
 """Told about once a second how many pages and sends are in flight."""
 
@@ -60,6 +63,8 @@ class Withdraw:
         participants: Sequence[Participant],
         upstream: Upstream,
         dispose_by: DisposeBy,
+        resumed: Resumed,
+        journal: Callable[[], Journal],
         queue: Queue,
         clock: Clock,
     ) -> None:
@@ -68,6 +73,8 @@ class Withdraw:
         self._participants = participants
         self._upstream = upstream
         self._dispose_by = dispose_by
+        self._resumed = resumed
+        self._journal = journal
         self._queue = queue
         self._clock = clock
 
@@ -94,6 +101,7 @@ class Withdraw:
             if grants.standing_of(connection, grant_id).state is not GrantState.SUSPENDED:
                 raise Conflict("This connection is not suspended, so there is nothing to resume.")
             self._move(connection, grant_id, GrantState.ACTIVE, "grant resume", by, reason)
+            self._resumed(connection, district_id, grant_id)
 
     def begin(
         self,
@@ -141,7 +149,24 @@ class Withdraw:
             connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=now + RESUMED_AFTER,
             district_id=str(district.id), grant_id=str(grant_id),
         )  # fmt: skip
+        self._journal().append(
+            JournalKind.REVOCATION, district_id=district.id, at=now, grant=str(grant_id), epoch=begun.standing.epoch,
+            uses=sorted(uses),
+        )  # fmt: skip
         return begun.id
+
+    def replay(self, district_id: DistrictId, grant_id: GrantId, epoch: int, uses: frozenset[Use]) -> bool:
+        """Do again what the journal tells and a restored backup does not know; False where there is nothing to do."""
+        with self._database.tenant(district_id) as connection:
+            try:
+                standing = grants.standing_of(connection, grant_id)
+            except NotFound:
+                return False
+            left = standing.uses & uses
+            if standing.state in WITHDRAWN or standing.epoch >= epoch or not left:
+                return False
+            self.begin_on(connection, grant_id, by="restore", reason="The journal says so.", uses=left)
+        return self.finish(district_id, grant_id)
 
     def finish(
         self,

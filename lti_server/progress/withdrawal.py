@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.ids import DistrictId, GrantId
 from lti_server.privacy.grant_states import Use
 from lti_server.privacy.participants import Done, Withdrawal
+from lti_server.progress.outbox import TASK
 
 _CARRY = sa.text(
     "UPDATE grade_delivery SET epoch = :epoch WHERE grant_id = :grant AND epoch = :epoch - 1 AND state = 'queued'"
@@ -20,6 +24,12 @@ _PARK = sa.text(
     "UPDATE grade_delivery SET state = 'parked', settled_at = :at,"
     " reason = 'The connection to this LMS was withdrawn after this score was earned.'"
     " WHERE grant_id = :grant AND epoch < :epoch AND state = 'queued'"
+)
+
+
+_WAITING = sa.text(
+    "SELECT d.id FROM grade_delivery d JOIN grants g ON g.id = d.grant_id AND g.epoch = d.epoch"
+    " WHERE d.grant_id = :grant AND d.state = 'queued'"
 )
 
 
@@ -38,3 +48,25 @@ class Grades:
         values = {"grant": withdrawal.grant_id, "epoch": withdrawal.epoch, "at": withdrawal.at}
         jobs = len(connection.execute(_CANCEL_JOBS, values).all())
         return Done(counts={"jobs": jobs, "scores": connection.execute(_PARK, values).rowcount})
+
+
+class Queue(Protocol):
+    def defer(
+        self, connection: Connection, task: str, *, lock: str, queueing_lock: str, district_id: str, delivery_id: str
+    ) -> bool: ...
+
+
+class Frozen:
+    """Scores that were earned before a suspension, or while it lasted: they wait for its end."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    def resume(self, connection: Connection, district_id: DistrictId, grant_id: GrantId) -> None:
+        """A job for each, as `Outbox.defer` puts it; one that is there already stays the only one."""
+        for delivery_id in connection.execute(_WAITING, {"grant": grant_id}).scalars().all():
+            name = f"grade:{delivery_id}"
+            self._queue.defer(
+                connection, TASK, lock=name, queueing_lock=name, district_id=str(district_id),
+                delivery_id=str(delivery_id),
+            )  # fmt: skip

@@ -159,6 +159,40 @@ def test_a_revoked_platform_gets_no_more_scores(on: Street, token: str) -> None:
     assert on.standing() == []
 
 
+def called_by(on: Street, client_id: str) -> None:
+    """Let the tool call itself by this name: the LMS knows one alone."""
+    with on.house.database.tenant(on.district.id) as connection:
+        connection.execute(sa.text("UPDATE registration SET client_id = :id"), {"id": client_id})
+
+
+def test_a_suspension_keeps_the_score_and_resuming_sends_it(on: Street, token: str) -> None:
+    on.save(token)
+    (registered,) = on.house.registrations.every(on.district.id)
+    on.house.grants.withdraw.suspend(on.district.id, registered.grant_id, by="test")
+    assert on.deliver() == "queued"
+    assert on.standing() == []
+    with on.house.database.anyone() as connection:
+        connection.execute(sa.text("DELETE FROM procrastinate_jobs WHERE task_name = 'grades.deliver'"))
+    on.house.grants.withdraw.resume(on.district.id, registered.grant_id, by="test")
+    with on.house.database.anyone() as connection:
+        jobs = connection.execute(sa.text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'grades.deliver'"))
+        assert jobs.scalar_one() == 1
+    assert on.deliver() == "delivered"
+    assert len(on.standing()) == 1
+
+
+def test_an_lms_that_forgot_the_tool_suspends_it_and_loses_no_score(on: Street, token: str) -> None:
+    on.save(token)
+    (registered,) = on.house.registrations.every(on.district.id)
+    called_by(on, "another-client")
+    assert on.deliver() == "queued"
+    called_by(on, registered.platform.client_id)
+    (registered,) = on.house.registrations.every(on.district.id)
+    assert registered.state == "suspended"
+    on.house.grants.withdraw.resume(on.district.id, registered.grant_id, by="test")
+    assert on.deliver() == "delivered"
+
+
 def test_a_rollback_leaves_no_job(on: Street, token: str) -> None:
     def fail() -> None:
         with on.house.database.tenant(on.district.id) as connection:

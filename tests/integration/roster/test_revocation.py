@@ -14,7 +14,7 @@ from lti_server.accounts.store import fields_of
 from lti_server.accounts.ways_in import losing
 from lti_server.app import House, run_worker
 from lti_server.errors import Conflict, GrantRevoked
-from lti_server.ids import GrantId, SectionId
+from lti_server.ids import GrantId, SectionId, new_id
 from lti_server.lti.registrations import Registered
 from lti_server.lti.tokens import service_of
 from lti_server.privacy import grant_view, grants
@@ -292,3 +292,35 @@ def test_who_would_lose_their_last_way_in_is_counted_before(
             {"other": other},
         )
         assert losing(connection, platform.grant_id).pupils == 0
+
+
+def test_a_revocation_stands_in_the_journal_and_a_restore_does_it_again(
+    house: House, district: District, platform: Registered
+) -> None:
+    house.grants.withdraw.begin(
+        district.id, platform.grant_id, by="test", reason="rosters", uses=frozenset({Use.ROSTER})
+    )
+    house.grants.withdraw.begin(district.id, platform.grant_id, by="test", reason="over")
+    said = [(one.kind.value, one.said) for one in house.journal.entries()]
+    assert said == [
+        ("revocation", {"grant": str(platform.grant_id), "epoch": 2, "uses": ["roster"]}),
+        ("revocation", {"grant": str(platform.grant_id), "epoch": 3, "uses": ["roster", "signin"]}),
+    ]
+
+
+def test_what_a_restored_backup_does_not_know_is_revoked_again_and_once(
+    house: House, district: District, platform: Registered
+) -> None:
+    again = house.grants.withdraw.replay
+    assert again(district.id, platform.grant_id, 2, frozenset({Use.ROSTER}))
+    assert again(district.id, platform.grant_id, 3, frozenset(Use))
+    assert not again(district.id, platform.grant_id, 3, frozenset(Use))
+    view = shown(house, district, platform.grant_id)
+    assert (view.state, view.epoch, len(view.receipts)) == ("revoked", 3, 2)
+    assert not again(district.id, GrantId(new_id()), 2, frozenset(Use))
+
+
+def test_removing_a_platform_stands_in_the_journal(house: House, district: District, platform: Registered) -> None:
+    house.registrations.remove(platform.id)
+    (entry,) = house.journal.entries()
+    assert entry.said == {"grant": str(platform.grant_id), "epoch": 2, "uses": ["roster", "signin"]}
