@@ -12,7 +12,7 @@ from flask_babel import Babel
 from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from lti_server.accounts import connection_views
+from lti_server.accounts import connection_views, grant_api
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission, may
@@ -45,7 +45,7 @@ from lti_server.web.logs import init_access_log
 from lti_server.web.problems import init_problems
 
 COOKIE = "lti_lesson"
-LIMITED = ("accounts", "home", "platforms", "log", "connections", "signals")
+LIMITED = ("accounts", "home", "platforms", "log", "connections", "grants", "signals")
 LARGEST_REQUEST = 1024 * 1024
 
 
@@ -81,10 +81,11 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(audit_views.blueprint(house.document_keys.public_jwks))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
     app.register_blueprint(signal_views.blueprint(lambda: house.grants.signals))
-    for pages in (_log, _lti, _platforms, _connections, _lessons):
+    for pages in (_log, _lti, _platforms, _connection_pages, _lessons):
         app.register_blueprint(pages(house))
     api = init_api(app)
     api.register_blueprint(_progress(house))
+    api.register_blueprint(grant_api.blueprint(_connections(house)))
     exempt_from_csrf(app, ("lti", "progress", "registration", "signals"))
     init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, LIMITED)
     return app
@@ -124,20 +125,22 @@ def _platforms(house: House) -> Any:
     )
 
 
-def _connections(house: House) -> Any:
+def _connection_pages(house: House) -> Any:
+    return connection_views.blueprint(_connections(house))
+
+
+def _connections(house: House) -> connection_views.ConnectionParts:
     """What a district lets in, and taking it back."""
 
     def receipt(connection: Connection, district_id: DistrictId, grant: GrantView, revocation_id: UUID) -> bytes:
         return receipt_file(connection, house.document_keys, district_id, grant, revocation_id)
 
-    return connection_views.blueprint(
-        connection_views.ConnectionParts(
-            database=house.database,
-            staff=partial(_staff, house),
-            withdraw=house.grants.withdraw,
-            population=house.grants.population,
-            receipt=receipt,
-        )
+    return connection_views.ConnectionParts(
+        database=house.database,
+        staff=partial(_staff, house),
+        withdraw=house.grants.withdraw,
+        population=house.grants.population,
+        receipt=receipt,
     )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from lti_server.errors import NotFound
 from lti_server.ids import GrantId
 from lti_server.privacy.tables import grants, revocation, revocation_receipt, upstream_revocation
+from lti_server.web.paging import After
 
 Population = Callable[[Connection, str], str]
 """Which pupils the contract in force lets a provider tell of."""
@@ -79,6 +80,15 @@ def every(connection: Connection, population: Population) -> list[GrantView]:
     """Grants of the entered district, oldest first."""
     ids = connection.execute(sa.select(grants.c.id).order_by(grants.c.created_at, grants.c.id)).scalars().all()
     return [view(connection, GrantId(one), population) for one in ids]
+
+
+def page(connection: Connection, population: Population, begins: After | None, most: int) -> list[GrantView]:
+    """At most so many grants of the entered district, oldest first, behind one of them."""
+    place = sa.tuple_(grants.c.created_at, grants.c.id)
+    wanted = sa.select(grants.c.id).order_by(grants.c.created_at, grants.c.id).limit(most)
+    if begins is not None:
+        wanted = wanted.where(place > sa.tuple_(sa.literal(begins.at), sa.literal(begins.id)))
+    return [view(connection, GrantId(one), population) for one in connection.execute(wanted).scalars().all()]
 
 
 def view(connection: Connection, grant_id: GrantId, population: Population) -> GrantView:

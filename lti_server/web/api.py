@@ -14,7 +14,10 @@ from webargs.flaskparser import FlaskParser
 from lti_server.errors import InvalidInput
 from lti_server.web.guards import DECLARED, public
 
-DESCRIPTION = "Lessons save and resume here with the token of their launch."
+DESCRIPTION = (
+    "Lessons save and resume here with the token of their launch. A district's administrators see and revoke its "
+    "connections with the session of the console."
+)
 
 
 class FaultSchema(Schema):

@@ -16,13 +16,16 @@ from lti_server.web.problems import answer
 # Nothing under these is a form of this site's own: their credential is in the request, and no cookie is read or set.
 WITHOUT_FORMS = ("/lti/", "/lessons/", "/api/", "/signals/", "/static/")
 
+# Of the API, what the console's session may do, with the form token in X-CSRFToken.
+WITH_SESSIONS = ("/api/v1/grants",)
+
 
 class FormSessions(SecureCookieSessionInterface):
     """Flask's signed cookie, opened only where a form may need its token."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """A session that was not opened refuses to be written to."""
-        if request.path.startswith(WITHOUT_FORMS):
+        if request.path.startswith(WITHOUT_FORMS) and not request.path.startswith(WITH_SESSIONS):
             return self.make_null_session(app)
         return super().open_session(app, request)
 
