@@ -54,6 +54,8 @@ APART_POOL_SIZE = 8
 STATEMENT_TIMEOUT_MS = 30_000
 GRANT_DOES_NOT_STAND = "LG001"
 """The database refuses a row whose grant does not stand at the row's epoch (0005_grants.sql)."""
+PERSON_IS_ERASED = "LG004"
+"""The database refuses a row about somebody who was erased (0012_rights.sql)."""
 
 
 class Door(StrEnum):
@@ -171,6 +173,8 @@ def _told() -> Iterator[None]:
         raw = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         if getattr(raw, "sqlstate", None) == GRANT_DOES_NOT_STAND:
             raise GrantRevoked("The connection was withdrawn meanwhile; nothing was kept.") from error
+        if getattr(raw, "sqlstate", None) == PERSON_IS_ERASED:
+            raise NotFound("This account was erased meanwhile; nothing was kept.") from error
         raise
 
 

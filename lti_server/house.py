@@ -52,7 +52,6 @@ from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.doors import DoorKeys
-from lti_server.privacy.journal import FILE as JOURNAL
 from lti_server.privacy.journal import Journal
 from lti_server.privacy.log_sealer import SEAL_EVERY_S, SealLog
 from lti_server.privacy.retention import Retain
@@ -69,6 +68,7 @@ from lti_server.providers.connector import Connector
 from lti_server.providers.errors import BrokeContract
 from lti_server.providers.registry import Registry, load_registry
 from lti_server.providers.transport import HttpTransport, outbound_session
+from lti_server.rights_parts import RightsParts
 from lti_server.roster import apply, courses, store
 from lti_server.roster.service import SyncRoster
 from lti_server.settings import Settings
@@ -138,7 +138,7 @@ class House:
 
     @cached_property
     def journal(self) -> Journal:
-        return Journal(self.settings.data_dir / JOURNAL)
+        return Journal.within(self.settings.data_dir)
 
     @cached_property
     def rewrap(self) -> Rewrap:
@@ -287,6 +287,10 @@ class House:
         )  # fmt: skip
 
     @cached_property
+    def rights(self) -> RightsParts:
+        return RightsParts(self)
+
+    @cached_property
     def mail(self) -> Mail:
         return Mail(self.ring, self.queue, self.clock)
 
@@ -358,6 +362,7 @@ class House:
         for district in districts.every(self.database, self.ring):
             with self.database.tenant(district.id) as connection:
                 self.retain(connection, district)
+            self.rights.resume(district.id)
 
     def _resume(self, connection: Connection, district_id: DistrictId | None) -> None:
         self.mail.resume(connection, district_id)

@@ -16,3 +16,17 @@ class FakeClock:
 
     def pass_s(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
+
+
+class RunningClock(FakeClock):
+    """A clock that goes, and can be put forward: for what waits for the next second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def pass_s(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)

@@ -27,6 +27,7 @@ COMMANDS = {
     "keys": "keys",
     "lesson": "lesson",
     "new-provider": "plugins",
+    "person": "person",
     "platform": "platform",
     "plugins": "plugins",
     "provider": "provider",

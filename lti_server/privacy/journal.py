@@ -89,6 +89,10 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @classmethod
+    def within(cls, data_dir: Path) -> Journal:
+        return cls(data_dir / FILE)
+
     def append(self, kind: JournalKind, *, district_id: DistrictId, at: datetime, **said: object) -> None:
         """Put a line on the disk before this returns. Call it last in the transaction that it tells of.
 

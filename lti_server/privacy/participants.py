@@ -1,17 +1,18 @@
-"""What a feature does when a grant is withdrawn: each that keeps something by grants takes part (design 3)."""
+"""What a feature that keeps data about people takes part in: withdrawn grants, exports and erasures (design 3)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection
 
 from lti_server.ids import DistrictId, GrantId
 from lti_server.privacy.crypto import DistrictKeys
 from lti_server.privacy.grant_states import Use
+from lti_server.privacy.holdings import DataSubject, Table
 from lti_server.providers.records import SourceToken
 
 
@@ -56,3 +57,38 @@ class Participant(Protocol):
         What another live grant supports stays, and so does a pupil's progress.
         """
         ...
+
+
+class Holder(Protocol):
+    """A feature's part in what people may ask for: to see what is kept of them, and that it goes.
+
+    `tables` declares every column of every table that the feature owns. A column that nobody declares fails a test.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tables(self) -> Sequence[Table]: ...
+
+    def export(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Every declared value about a person, opened; rows by table."""
+        ...
+
+    def erase(self, connection: Connection, subject: DataSubject) -> Mapping[str, int]:
+        """Take away what is kept of a person; counts for the receipt. Run again, it changes nothing more (law 10)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A holder of tables that have no row of a person: it declares them, and there is nothing to give or to erase."""
+
+    name: str
+    tables: Sequence[Table]
+
+    def export(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        return {}
+
+    def erase(self, connection: Connection, subject: DataSubject) -> Mapping[str, int]:
+        return {}

@@ -180,3 +180,26 @@ document_key = sa.Table(
         postgresql_nulls_not_distinct=True,
     ),
 )
+
+erasure = sa.Table(
+    "erasure",
+    metadata,
+    sa.Column("person_id", sa.ForeignKey("person.id"), primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False, index=True),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("keeps_grades", sa.Boolean, nullable=False),
+    sa.Column("requested_at", UTC, nullable=False),
+    sa.Column("erased_at", UTC),
+    sa.Index("ix_erasure_open", "requested_at", postgresql_where=sa.text("erased_at IS NULL")),
+)
+
+erasure_receipt = sa.Table(
+    "erasure_receipt",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("person_id", sa.ForeignKey("erasure.person_id"), nullable=False, index=True),
+    sa.Column("participant", sa.Text, nullable=False),
+    sa.Column("at", UTC, nullable=False),
+    sa.Column("did", pg.JSONB, nullable=False),
+)

@@ -141,6 +141,7 @@ _AGAIN = sa.text(
     "UPDATE grade_delivery SET state = 'queued', cleared = :cleared, score_at = :score_at, attempted = false,"
     " attempts = 0, reason = NULL, queued_at = :now, settled_at = NULL WHERE id = :id"
 )
+_WAITING = sa.text("SELECT id FROM grade_delivery WHERE person_id = :person AND state = 'queued' ORDER BY id")
 _NOTHING_STANDS = sa.text("UPDATE grade_delivery SET may_stand = '{}', delivered_at = NULL WHERE column_id = :column")
 
 
@@ -215,6 +216,10 @@ class Outbox:
                 connection.execute(sa.text("DELETE FROM grade_delivery WHERE id = :id"), {"id": row.id})
         self._again(connection, district_id, [row for row in sent if not row.cleared], cleared=True)
         return len(sent)
+
+    def waiting(self, connection: Connection, person_id: PersonId) -> list[UUID]:
+        """Scores of a pupil that are still to be sent, the cleared ones too."""
+        return list(connection.execute(_WAITING, {"person": person_id}).scalars())
 
     def send_again(self, connection: Connection, district_id: DistrictId, column_id: UUID, *, but: UUID) -> None:
         """A column was made again, and is empty: every grade that stood in it is sent anew, `but` one in hand."""

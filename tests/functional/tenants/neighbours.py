@@ -27,7 +27,7 @@ from lti_server_demo_lms.world import Person, World, sample_world
 
 from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House, build_house, create_app
-from lti_server.ids import SystemClock
+from lti_server.ids import PersonId, SystemClock
 from lti_server.lti.registrations import Platform, Registered
 from lti_server.mail import Message
 from lti_server.privacy.districts import District
@@ -300,6 +300,18 @@ def _live_in(here: Neighbours, tenant: Tenant, number: int) -> None:
     with house.database.tenant(district_id) as connection:
         house.mail.send(connection, district_id, Message(to="data@school.example", subject="Report", text="Ready."))
     _withdraw(here, tenant)
+    _erase(here, tenant)
+
+
+def _erase(here: Neighbours, tenant: Tenant) -> None:
+    """Somebody whom the class list alone has told of."""
+    told = sa.text(
+        "SELECT p.id FROM person p WHERE p.kind = 'pupil'"
+        " AND NOT EXISTS (SELECT FROM session s WHERE s.person_id = p.id)"
+    )
+    with here.house.database.tenant(tenant.district.id) as connection:
+        person_id = PersonId(connection.execute(told).scalars().all()[0])
+    assert here.house.rights.erase(tenant.district.id, person_id, by=f"staff of {tenant.slug}").erased_at
 
 
 def _withdraw(here: Neighbours, tenant: Tenant) -> None:

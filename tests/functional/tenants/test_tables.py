@@ -21,6 +21,7 @@ MAY_AGREE = {
     "deep_link_item": {"kind", "lesson_id"},
     "deep_link_request": {"locale"},
     "district": {"country", "locale", "timezone"},
+    "erasure_receipt": {"did", "participant"},
     "grade_column": {"label"},
     "grade_delivery": {"state"},
     "grants": {"provider", "state", "uses"},

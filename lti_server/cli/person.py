@@ -1,0 +1,82 @@
+"""`lti-server person`: what is kept of one person, a copy of it, and its end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+from lti_server.app import House
+from lti_server.cli.house import note, open_house, operator
+from lti_server.cli.output import answers
+from lti_server.errors import NotFound
+from lti_server.ids import DistrictId, PersonId
+from lti_server.privacy import districts
+from lti_server.privacy.rights import Asked
+
+OUT = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+@click.group()
+def person() -> None:
+    """People: what is kept of them, for them and for the district that asks for them."""
+
+
+@person.command()
+@click.argument("person_id")
+@click.option("--reason", default="", help="Why you look; the person may read it.")
+@answers
+def show(person_id: str, reason: str) -> dict[str, Any]:
+    """Show who somebody is here, in which classes, and of what how much is kept."""
+    house = open_house()
+    district_id, wanted = _find(house, person_id)
+    return house.rights.rights.show(district_id, wanted, Asked(by=operator(), act="person show", reason=reason))
+
+
+@person.command()
+@click.argument("person_id")
+@click.option("--reason", default="", help="Why it is exported; the person may read it.")
+@click.option("--out", type=OUT, help="Write it to this file instead, which others cannot read.")
+@answers
+def export(person_id: str, reason: str, out: Path | None) -> dict[str, Any]:
+    """Export everything that is kept of somebody, decrypted, with the log's entries about them."""
+    house = open_house()
+    district_id, wanted = _find(house, person_id)
+    found = house.rights.rights.export(district_id, wanted, Asked(by=operator(), act="person export", reason=reason))
+    if out is None:
+        return found
+    out.touch(mode=0o600)
+    out.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return {"person": found["person"], "file": str(out)}
+
+
+@person.command()
+@click.argument("person_id")
+@click.option("--keep-grades", is_flag=True, help="Leave what stands in the school's gradebooks.")
+@click.option("--wait", "patience_s", default=30.0, show_default=True, type=click.FloatRange(0, 600),
+              help="Seconds to wait for LMSs that clear their gradebooks.")  # fmt: skip
+@click.option("--receipt", type=OUT, help="Write the signed receipt to this file.")
+@answers
+def erase(person_id: str, keep_grades: bool, patience_s: float, receipt: Path | None) -> dict[str, Any]:
+    """Erase somebody for good: everything goes, and the key under which it was encrypted is destroyed."""
+    house = open_house()
+    district_id, wanted = _find(house, person_id)
+    with house.database.tenant(district_id) as connection:
+        note(house, districts.current(connection, house.ring), "person erase", on=connection, person=str(wanted))
+    done = house.rights.erase(district_id, wanted, by=operator(), keeps_grades=keep_grades, patience_s=patience_s)
+    if receipt is not None:
+        receipt.write_bytes(house.rights.erase.receipt_file(district_id, wanted))
+    return {**done.plain(), "receipt": None if receipt is None else str(receipt)}
+
+
+def _find(house: House, given: str) -> tuple[DistrictId, PersonId]:
+    """Whose person an id is; the answer is the same for a wrong id and for nobody's."""
+    try:
+        wanted = PersonId(UUID(given))
+    except ValueError as error:
+        raise NotFound("There is no person with this id.") from error
+    everywhere = [one.id for one in districts.every(house.database, house.ring)]
+    return house.rights.rights.district_of(wanted, everywhere), wanted

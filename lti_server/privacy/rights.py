@@ -1,0 +1,174 @@
+"""What a person, or a guardian through the district, may ask for: to see all that is kept, and a copy of it.
+
+Each look is an entry of the log that the person may read, with the reason in words that go with the person's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy.engine import Connection
+
+from lti_server.db import Database
+from lti_server.errors import InvalidInput, NotFound
+from lti_server.ids import Clock, DistrictId, PersonId
+from lti_server.privacy import log
+from lti_server.privacy.crypto import DistrictKeys
+from lti_server.privacy.districts import District
+from lti_server.privacy.holdings import DataSubject
+from lti_server.privacy.participants import Holder
+
+LONGEST_REASON = 500
+
+
+class SubjectOf(Protocol):
+    """Finds a person of the entered district, an erased one too."""
+
+    def __call__(
+        self, connection: Connection, keys: DistrictKeys, person_id: PersonId, at: datetime, *, lock: bool = False
+    ) -> DataSubject | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asks for a person's data, by which act of the log, in which interest, and why in their own words."""
+
+    by: str
+    act: str
+    reason: str
+    interest: log.Interest = log.Interest.OPERATION
+
+
+class Rights:
+    """Exports. Nothing is read before the reason is there, and nothing is given without its entry."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        district: Callable[[Connection], District],
+        holders: Sequence[Holder],
+        subject_of: SubjectOf,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._district = district
+        self._holders = holders
+        self._subject_of = subject_of
+        self._clock = clock
+
+    def district_of(self, person_id: PersonId, among: Sequence[DistrictId]) -> DistrictId:
+        """Whose person an id is.
+
+        Raises:
+            NotFound: nobody has it.
+        """
+        for district_id in among:
+            with self._database.tenant(district_id) as connection:
+                keys = self._district(connection).keys
+                if self._subject_of(connection, keys, person_id, self._clock.now()) is not None:
+                    return district_id
+        raise NotFound("There is no person with this id.")
+
+    def export(self, district_id: DistrictId, person_id: PersonId, asked: Asked) -> dict[str, Any]:
+        """Everything that any feature declares of a person, opened; and the log's entries about them.
+
+        Raises:
+            InvalidInput: no reason is given.
+            NotFound: there is no such person in the district.
+        """
+        check_reason(asked.reason)
+        with self._database.tenant(district_id) as connection:
+            district = self._district(connection)
+            subject = self.subject(connection, district, person_id)
+            found = {
+                holder.name: {
+                    name: [plain(row) for row in rows] for name, rows in holder.export(connection, subject).items()
+                }
+                for holder in self._holders
+            }
+            data = {name: tables for name, tables in found.items() if any(tables.values())}
+            self._note(connection, subject, asked, elements_in(data))
+        return {
+            "person": str(person_id), "district": district.slug, "kind": subject.kind,
+            "erased": subject.key is None, "exported_at": _utc(subject.at), "data": data,
+        }  # fmt: skip
+
+    def show(self, district_id: DistrictId, person_id: PersonId, asked: Asked) -> dict[str, Any]:
+        """Who somebody is here and in which classes, and of what else how much is kept: the export in short.
+
+        Raises:
+            InvalidInput, NotFound: as for `export`.
+        """
+        whole = self.export(district_id, person_id, asked)
+        tables = {name: rows for part in whole.pop("data").values() for name, rows in part.items()}
+        return {
+            **whole,
+            "fields": [_some(row, "field", "ciphertext", "element") for row in tables.get("person_field", [])],
+            "identities": [_some(row, "provider", "issuer", "subject") for row in tables.get("identity", [])],
+            "classes": [_some(row, "section_name", "role", "ended_at") for row in tables.get("membership", [])],
+            "kept": {name: len(rows) for name, rows in sorted(tables.items()) if rows},
+        }
+
+    def subject(self, connection: Connection, district: District, person_id: PersonId) -> DataSubject:
+        """A person of the entered district.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        found = self._subject_of(connection, district.keys, person_id, self._clock.now())
+        if found is None:
+            raise NotFound("There is no person with this id.")
+        return found
+
+    def _note(self, connection: Connection, subject: DataSubject, asked: Asked, elements: Sequence[str]) -> None:
+        key = subject.key
+        words = None if key is None else log.Words(person_id=subject.person_id, text=asked.reason, key=key)
+        entry = log.entry(
+            subject.keys, at=subject.at, actor=asked.by, act=asked.act, decision="allowed", purpose="operation",
+            object_id=subject.person_id, elements=elements, population="person", interest=asked.interest, words=words,
+        )  # fmt: skip
+        log.record(connection, entry)
+
+
+def check_reason(reason: str) -> None:
+    """Staff and operators say why they look at somebody's data.
+
+    Raises:
+        InvalidInput: they do not, or at too great a length.
+    """
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise InvalidInput(
+            f"Say in at most {LONGEST_REASON} characters why this person's data is looked at. The person may read it."
+        )
+
+
+def elements_in(data: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> list[str]:
+    """The elements of the fields that are in an export."""
+    rows = (row for tables in data.values() for found in tables.values() for row in found)
+    return sorted({str(row["element"]) for row in rows if row.get("element")})
+
+
+def _some(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {"value" if name == "ciphertext" else name: row[name] for name in names}
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as JSON has it: ids and times as text, times in UTC."""
+    return {name: _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return _utc(value)
+    if isinstance(value, UUID | date):
+        return str(value)
+    return value
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

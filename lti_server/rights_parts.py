@@ -1,0 +1,105 @@
+"""What people may ask for, joined once: every feature that keeps data about them, exports and erasures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts.personal_data import PeopleData, SessionsData, subject_of
+from lti_server.db import Database
+from lti_server.ids import Clock, DistrictId, PersonId
+from lti_server.lessons.personal_data import CATALOGUE_DATA
+from lti_server.lti.grades import DeliverGrade
+from lti_server.lti.personal_data import LTI_DATA
+from lti_server.privacy.districts import District
+from lti_server.privacy.document_keys import DocumentKeys
+from lti_server.privacy.erasure import Erase
+from lti_server.privacy.journal import Journal
+from lti_server.privacy.participants import Holder
+from lti_server.privacy.personal_data import LogData
+from lti_server.privacy.rights import Rights
+from lti_server.privacy.server_data import SERVER_DATA
+from lti_server.progress.outbox import Outbox
+from lti_server.progress.personal_data import ProgressData, cancel_jobs
+from lti_server.roster.personal_data import RosterData, stays
+
+# A new feature that keeps data about people is named here. In this order they erase: what points at a person, or at a
+# membership, goes before it.
+HOLDERS: Sequence[Holder] = (
+    ProgressData(),
+    SessionsData(),
+    RosterData(),
+    LTI_DATA,
+    CATALOGUE_DATA,
+    SERVER_DATA,
+    LogData(stays),
+    PeopleData(),
+)
+
+
+@dataclass(frozen=True)
+class GradesOnTheirWay:
+    """The outbox, and whoever sends what is in it."""
+
+    outbox: Outbox
+    deliver: Callable[[], DeliverGrade]
+
+    def withdraw(self, connection: Connection, district_id: DistrictId, person_id: PersonId) -> int:
+        cancel_jobs(connection, person_id)
+        return self.outbox.withdraw(connection, district_id, person_id)
+
+    def waiting(self, connection: Connection, person_id: PersonId) -> Sequence[UUID]:
+        return self.outbox.waiting(connection, person_id)
+
+    def send(self, district_id: DistrictId, delivery_id: UUID) -> None:
+        self.deliver()(str(district_id), str(delivery_id))
+
+
+class Parts(Protocol):
+    """What the house has."""
+
+    @property
+    def database(self) -> Database: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def document_keys(self) -> DocumentKeys: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    def deliver_grade(self) -> DeliverGrade: ...
+    def entered(self, connection: Connection) -> District: ...
+
+
+@dataclass(frozen=True)
+class RightsParts:
+    """Built by the house from what it has."""
+
+    of: Parts
+
+    @cached_property
+    def rights(self) -> Rights:
+        of = self.of
+        return Rights(database=of.database, district=of.entered, holders=HOLDERS, subject_of=subject_of, clock=of.clock)
+
+    @cached_property
+    def erase(self) -> Erase:
+        of = self.of
+        return Erase(
+            database=of.database, district=of.entered, holders=HOLDERS, subject_of=subject_of,
+            grades=GradesOnTheirWay(of.outbox, of.deliver_grade), journal=of.journal, document_keys=of.document_keys,
+            clock=of.clock,
+        )  # fmt: skip
+
+    def resume(self, district_id: DistrictId) -> None:
+        """Go on with erasures that a crash has left."""
+        with self.of.database.tenant(district_id) as connection:
+            left = self.erase.resume_all(connection, district_id)
+        for person_id in left:
+            self.erase.finish(district_id, person_id)
