@@ -33,9 +33,9 @@ ROUNDS = int(os.environ.get("ROUNDS", "60"))
 @contextmanager
 def place_on(url: str, workers: int, slug: str = "north") -> Iterator[Place]:
     """A district under contract, a provider, and the processes, on a migrated database."""
-    with serving() as provider:
+    with serving() as provider, tempfile.TemporaryDirectory() as data_dir:
         host = provider.address.removeprefix("http://")
-        house = build_house(settings_of(url, host), url)
+        house = build_house(settings_of(url, host, Path(data_dir)), url)
         running = [Worker(url, host) for _ in range(workers)]
         try:
             house.tool_keys.current()

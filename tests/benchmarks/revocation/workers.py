@@ -61,10 +61,9 @@ class Ids:
     delivery: UUID
 
 
-def settings_of(url: str, host: str) -> Settings:
-    return Settings(
-        database_url=url, data_dir=Path("/nonexistent"), secret_keys=(SECRET,), insecure_hosts=frozenset({host})
-    )
+def settings_of(url: str, host: str, data_dir: Path = Path("/nonexistent")) -> Settings:
+    """Whoever revokes keeps a journal in `data_dir`; a worker does not."""
+    return Settings(database_url=url, data_dir=data_dir, secret_keys=(SECRET,), insecure_hosts=frozenset({host}))
 
 
 class Worker:
