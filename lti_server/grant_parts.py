@@ -19,6 +19,7 @@ from lti_server.lti.withdrawal import Platforms
 from lti_server.mail import Mail
 from lti_server.privacy import revocation, upstream
 from lti_server.privacy.contracts import Policies, in_force
+from lti_server.privacy.disclose import Disclose
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.fence import Fence
@@ -57,6 +58,11 @@ class GrantParts:
     mail: Callable[[], Mail]
     journal: Callable[[], Journal]
     base_url: str
+
+    @cached_property
+    def disclose(self) -> Disclose:
+        """The one way out for what tells of people."""
+        return Disclose(self.database, self.policies, self.clock)
 
     @cached_property
     def fence(self) -> Fence:

@@ -304,7 +304,7 @@ class House:
         services = grade_services(self.grants.to_platform, self.service_tokens)
         return DeliverGrade(
             database=self.database, columns=GradeColumns(self.database, self._grade_column, services),
-            outbox=self.outbox, district=self.entered, clock=self.clock,
+            outbox=self.outbox, district=self.entered, disclose=self.grants.disclose, clock=self.clock,
         )  # fmt: skip
 
     def _grade_column(self, lesson_id: str, key: str, locale: str) -> Column | None:

@@ -12,6 +12,7 @@ from lti_server.ids import ContractId, DistrictId
 from lti_server.privacy.collect import HashOnly, collect
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.model import Origin, Purpose, SubjectKind
+from lti_server.privacy.store_gate import Leave, leaves
 
 
 class Intake(Protocol):
@@ -58,26 +59,33 @@ class ContractIntake:
         said: Mapping[str, object],
     ) -> Kept:
         """Decide what may be kept for instruction of what a school's system said."""
+        policy = self._policies.of(connection, contract_id)
+        subject = SubjectKind.EDUCATOR if kind is Kind.STAFF else SubjectKind.PUPIL
         collected = collect(
-            self._policies.of(connection, contract_id),
-            SubjectKind.EDUCATOR if kind is Kind.STAFF else SubjectKind.PUPIL,
+            policy,
+            subject,
             provider=self._provider,
             purpose=Purpose.INSTRUCTION,
             origin=Origin.SCHOOL,
             fields=said,
         )
+        given = leaves(policy, subject, collected, purpose=Purpose.INSTRUCTION, origin=Origin.SCHOOL)
         return Kept(
-            fields=tuple(_field(name, value) for name, value in collected.kept.items() if name not in _IDS),
-            keep_subject=any(name in collected.kept for name in _IDS),
+            fields=tuple(
+                _field(name, value, given[name])
+                for name, value in collected.kept.items()
+                if name not in _IDS and name in given
+            ),
+            keep_subject=any(name in given for name in _IDS),
             refused=collected.refused,
             elements=tuple(sorted(collected.elements)),
             policy_hash=collected.policy_hash,
         )
 
 
-def _field(name: str, value: str | HashOnly) -> FieldValue:
+def _field(name: str, value: str | HashOnly, leave: Leave) -> FieldValue:
     here = _NAMES.get(name, name)
     findable = here in _FINDABLE
     if isinstance(value, HashOnly):
-        return FieldValue(name=here, value=value.value, hash_only=True, findable=findable)
-    return FieldValue(name=here, value=value, findable=findable)
+        return FieldValue(name=here, value=value.value, leave=leave, hash_only=True, findable=findable)
+    return FieldValue(name=here, value=value, leave=leave, findable=findable)

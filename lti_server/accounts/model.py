@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import StrEnum
 
 from lti_server.ids import IdentityId, PersonId
+from lti_server.privacy.store_gate import Leave
 
 
 class Kind(StrEnum):
@@ -28,10 +30,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldValue:
-    """A field that passed the collect gate. `hash_only`: the value itself may not be kept (A-08), its lookup may."""
+    """A field with the store gate's leave. `hash_only`: the value itself may not be kept (A-08), its lookup may."""
 
     name: str
     value: str
+    leave: Leave = dataclass_field(repr=False, compare=False)
     hash_only: bool = False
     findable: bool = False
 

@@ -13,10 +13,13 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.model import FieldValue, Kind, Known, Subject
 from lti_server.accounts.tables import identity, person, person_field
-from lti_server.errors import NotFound
+from lti_server.errors import ContractForbids, NotFound
 from lti_server.ids import GrantId, IdentityId, PersonId, RunId, new_id
+from lti_server.privacy import schedule
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
 from lti_server.privacy.grants import withdrawn
+from lti_server.privacy.reading import Reading
+from lti_server.privacy.store_gate import must_cover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +203,7 @@ def write_many(
     """Fields of many people in one statement.
 
     Raises:
-        NotFound: somebody among them was erased.
+        NotFound: somebody among them was erased. ContractForbids: a field has no leave of the store gate.
     """
     rows = []
     for known, fields in changed:
@@ -225,6 +228,7 @@ def _field_row(
     keys: DistrictKeys, key: PersonKey, known: Known, source: Source, field: FieldValue
 ) -> dict[str, object]:
     place = f"{known.person_id}|{field.name}|{source.grant_id}"
+    must_cover(field.leave, _element(known.kind, field.name))
     return {
         "district_id": keys.district_id,
         "person_id": known.person_id,
@@ -239,16 +243,46 @@ def _field_row(
     }
 
 
-def fields_of(connection: Connection, keys: DistrictKeys, people: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
+def _element(kind: Kind, field: str) -> str:
+    if kind is Kind.STAFF:
+        return f"educator.{schedule.element_of_educator(field)}"
+    return schedule.element_at_rest(field) or ""
+
+
+def fields_of(
+    connection: Connection, keys: DistrictKeys, people: Sequence[UUID], reading: Reading
+) -> dict[UUID, dict[str, str]]:
     """Plain fields of people, newest source first; a field kept as a hash alone is absent.
 
-    What came by a withdrawn grant alone is in quarantine, and absent too.
+    What came by a withdrawn grant alone is in quarantine, and absent too; so is what is not for this purpose, and what
+    was collected before it was for this purpose of somebody who did not agree to that.
 
-    Reads names, ids and e-mails: call it for a declared purpose alone, and show no more than the reader may see.
+    Reads names, ids and e-mails: show no more than the reader may see.
+
+    Raises:
+        ContractForbids: nothing says what the read is for.
     """
-    rows = connection.execute(
+    if not isinstance(reading, Reading):
+        raise ContractForbids("Say what personal data are read for.")
+    rows = connection.execute(_stored_of(people))
+    found: dict[UUID, dict[str, str]] = {}
+    opened: dict[UUID, PersonKey] = {}
+    for row in rows:
+        if not reading.allows_stored(row.kind, row.id, row.field, row.collected_at):
+            continue
+        key = opened.setdefault(row.id, keys.person_key(PersonId(row.id), bytes(row.wrapped_key)))
+        place = f"{row.id}|{row.field}|{row.grant_id}"
+        fields = found.setdefault(row.id, {})
+        if row.field not in fields:
+            fields[row.field] = key.open("person_field", "ciphertext", place, bytes(row.ciphertext))
+    return found
+
+
+def _stored_of(people: Sequence[UUID]) -> sa.Select[tuple[object, ...]]:
+    return (
         sa.select(
-            person.c.id, person.c.wrapped_key, person_field.c.field, person_field.c.grant_id, person_field.c.ciphertext
+            person.c.id, person.c.kind, person.c.wrapped_key, person_field.c.field, person_field.c.grant_id,
+            person_field.c.ciphertext, person_field.c.collected_at,
         )
         .join(person_field, person_field.c.person_id == person.c.id)
         .where(
@@ -258,16 +292,7 @@ def fields_of(connection: Connection, keys: DistrictKeys, people: Sequence[UUID]
             person_field.c.grant_id.not_in(withdrawn()),
         )
         .order_by(person_field.c.collected_at.desc())
-    )
-    found: dict[UUID, dict[str, str]] = {}
-    opened: dict[UUID, PersonKey] = {}
-    for row in rows:
-        key = opened.setdefault(row.id, keys.person_key(PersonId(row.id), bytes(row.wrapped_key)))
-        place = f"{row.id}|{row.field}|{row.grant_id}"
-        fields = found.setdefault(row.id, {})
-        if row.field not in fields:
-            fields[row.field] = key.open("person_field", "ciphertext", place, bytes(row.ciphertext))
-    return found
+    )  # fmt: skip
 
 
 def subject_of(connection: Connection, keys: DistrictKeys, identity_id: IdentityId) -> str | None:

@@ -6,16 +6,23 @@ from typing import Any
 from uuid import UUID
 
 import click
+from sqlalchemy.engine import Connection
 
 from lti_server.accounts.store import fields_of
 from lti_server.app import House
 from lti_server.cli.house import district_of, note, open_house
 from lti_server.cli.output import answers
 from lti_server.errors import NotFound
+from lti_server.ids import PersonId
 from lti_server.privacy import districts
+from lti_server.privacy.contracts import in_force
 from lti_server.privacy.districts import District
+from lti_server.privacy.model import Purpose
+from lti_server.privacy.reading import for_purpose
 from lti_server.roster import store
 from lti_server.roster.naming import display_name
+
+Names = dict[UUID, dict[str, str]]
 
 
 @click.group()
@@ -53,13 +60,23 @@ def show(section_id: str) -> dict[str, Any]:
     raise NotFound("There is no such section. `lti-server section list` shows those there are.")
 
 
+def _names(house: House, connection: Connection, owner: District, people: list[PersonId]) -> Names:
+    """By the contract in force, for instruction; without one nobody's name is read, and all have neutral ones."""
+    contract_id = in_force(connection, owner.zone, house.clock.now())
+    policy = None if contract_id is None else house.policies.of(connection, contract_id)
+    if policy is None or Purpose.INSTRUCTION not in policy.purposes:
+        return {}
+    return fields_of(connection, owner.keys, people, for_purpose(policy, Purpose.INSTRUCTION))
+
+
 def _shown(house: House, owner: District, wanted: UUID) -> dict[str, Any] | None:
     with house.database.tenant(owner.id) as connection:
         row = store.section_row(connection, wanted)
         if row is None:
             return None
         came = store.members(connection, wanted)
-        names = fields_of(connection, owner.keys, [one.person_id for one in came if one.ended_at is None])
+        live_people = [one.person_id for one in came if one.ended_at is None]
+        names = _names(house, connection, owner, live_people)
     ordinals = {person_id: i for i, person_id in enumerate(dict.fromkeys(one.person_id for one in came), start=1)}
     live = [one for one in came if one.ended_at is None]
     members = [

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from lti_server.lti.platform_profiles import LINE_ITEM, LINE_ITEM_READONLY, PlatformProfile
+from lti_server.lti.platform_profiles import LINE_ITEM, LINE_ITEM_READONLY, SCORE, PlatformProfile
 from lti_server.lti.tokens import Service, ServiceTokens, ToPlatform
+from lti_server.privacy.disclose import Disclosed
 from lti_server.providers.errors import BrokeContract
 from lti_server.providers.spi import Transport
 from lti_server.providers.wire import Authorization, Response, host_of, next_link, origin_of, walk
@@ -67,6 +68,10 @@ class GradeService:
                 break
             self._tokens.forget(self._service, [scope])
         return answer
+
+    def send_score(self, url: str, score: Disclosed[bytes]) -> Response:
+        """Send a score: nothing of a pupil goes to a gradebook another way."""
+        return self.call("POST", url, SCORE, body=score.value, media="v1.score+json")
 
     def rows(self, url: str, scope: str, *, media: str) -> Iterator[object]:
         """Everything of a list, over all its pages on its own host.

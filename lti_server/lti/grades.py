@@ -13,19 +13,21 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.store import subject_of
 from lti_server.db import Database
-from lti_server.errors import GrantRevoked
+from lti_server.errors import ContractForbids, GrantRevoked
 from lti_server.ids import Clock, DistrictId
 from lti_server.lti import scores
 from lti_server.lti.addresses import score_url
 from lti_server.lti.grade_columns import COLUMN_GONE, NO_ACCESS, GradeColumns, Parked, Place
 from lti_server.lti.grade_comments import wording
 from lti_server.lti.grade_service import GONE, GradeService
-from lti_server.lti.platform_profiles import SCORE
 from lti_server.lti.results import Result, Results
 from lti_server.lti.tokens import Service, service_of
-from lti_server.privacy import grants
+from lti_server.privacy import grants, schedule
+from lti_server.privacy.disclose import Asked, Disclose, Disclosed, Recipients
 from lti_server.privacy.districts import District
 from lti_server.privacy.grant_states import GrantState
+from lti_server.privacy.log import Interest
+from lti_server.privacy.model import Purpose
 from lti_server.progress import outbox
 from lti_server.progress.outbox import Outbox, Queued
 from lti_server.providers.errors import BrokeContract, ProviderFault, RateLimited, RejectedCredentials, Unavailable
@@ -53,6 +55,7 @@ CREDENTIALS = N_("The LMS refuses this tool's credentials. Check the client id a
 MISBEHAVED = N_("The LMS answered in a way that its service must not.")
 SILENT = N_("The LMS did not answer for hours. Send it again when it does.")
 SETTLED = N_("The score was settled meanwhile.")
+FORBIDDEN = N_("The district's contract does not let this score go to the LMS (any more), so it is kept here alone.")
 WITHDRAWN = N_("The connection to this LMS was withdrawn after this score was earned.")
 
 
@@ -77,12 +80,14 @@ class DeliverGrade:
         columns: GradeColumns,
         outbox: Outbox,
         district: Callable[[Connection], District],
+        disclose: Disclose,
         clock: Clock,
     ) -> None:
         self._database = database
         self._columns = columns
         self._outbox = outbox
         self._district = district
+        self._disclose = disclose
         self._clock = clock
 
     def __call__(self, district_id: str, delivery_id: str) -> None:
@@ -99,6 +104,8 @@ class DeliverGrade:
             self._deliver(tenant, waiting)
         except Parked as parked:
             self._settle(tenant, waiting, "parked", str(parked))
+        except ContractForbids:
+            self._settle(tenant, waiting, "parked", FORBIDDEN)
         except GrantRevoked as revoked:
             self._settle_or_freeze(tenant, waiting, revoked.detail)
         except RateLimited as limit:
@@ -129,6 +136,7 @@ class DeliverGrade:
         with self._database.tenant(tenant) as connection:
             district = self._district(connection)
             service = service_of(connection, district, waiting.grant_id)
+            self._disclose.check(connection, district, _asked(service, waiting))
             subject = subject_of(connection, district.keys, waiting.identity_id)
         if service.epoch != waiting.epoch:
             raise GrantRevoked(WITHDRAWN)
@@ -170,17 +178,16 @@ class DeliverGrade:
                 self._outbox.send_again(connection, way.tenant, waiting.column_id, but=waiting.id)
 
     def _send(self, way: _Way, waiting: Queued, place: Place, result: Result | None) -> tuple[Response, Queued]:
-        """The grant is read again in the transaction that marks the score as attempted, right before the send."""
+        """Grant and contract are read again in the transaction that marks the score as attempted, before the send."""
         with self._database.tenant(way.tenant) as connection:
-            service_of(connection, self._district(connection), way.service.grant_id)
+            district = self._district(connection)
+            service_of(connection, district, way.service.grant_id)
             sent = outbox.take(connection, waiting.id, mark=True)
-        if sent is None:
-            raise Parked(SETTLED)
-        extra: Mapping[str, Any] = {} if sent.new_submission else way.calls.profile.same_submission
-        comment = _comment(way, sent, result)
-        body = scores.score(sent, way.subject, place.column.score_maximum, comment, extra)
-        url = score_url(place.url, "scores")
-        return way.calls.call("POST", url, SCORE, body=body, media="v1.score+json"), sent
+            if sent is None:
+                raise Parked(SETTLED)
+            body = _body(way, sent, place, result)
+            score: Disclosed[bytes] = self._disclose(connection, district, _asked(way.service, sent), body)
+        return way.calls.send_score(score_url(place.url, "scores"), score), sent
 
     def _judge(self, way: _Way, sent: Queued, place: Place, answer: Response) -> None:
         """What the answer says of the score. A resend after a crash is refused as too old: the results decide."""
@@ -220,6 +227,21 @@ class DeliverGrade:
     def _settle(self, tenant: DistrictId, sent: Queued, state: str, reason: str | None) -> None:
         with self._database.tenant(tenant) as connection:
             outbox.settle(connection, sent, state, reason, self._clock.now())
+
+
+def _asked(service: Service, sent: Queued) -> Asked:
+    """A score for a gradebook; one that is taken back there tells of nothing but whose it was."""
+    elements = {schedule.APP_ID} if sent.cleared else {schedule.APP_ID, schedule.PERFORMANCE}
+    return Asked(
+        act="grade", party=f"grant:{service.grant_id}", recipients=Recipients.GRADEBOOK,
+        interest=Interest.SCHOOL_OFFICIAL, purpose=Purpose.INSTRUCTION, elements=frozenset(elements),
+        population="person", provider="lti", person_id=sent.person_id, payload={"delivery": str(sent.id)},
+    )  # fmt: skip
+
+
+def _body(way: _Way, sent: Queued, place: Place, result: Result | None) -> bytes:
+    extra: Mapping[str, Any] = {} if sent.new_submission else way.calls.profile.same_submission
+    return scores.score(sent, way.subject, place.column.score_maximum, _comment(way, sent, result), extra)
 
 
 def _comment(way: _Way, sent: Queued, result: Result | None) -> str:

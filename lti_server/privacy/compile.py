@@ -32,6 +32,7 @@ def compile_policy(contract: Contract) -> Policy:
         subprocessor_hosts=frozenset(host.lower() for host in hosts),
         limits=limits,
         retain_days=_retain_days(contract),
+        purposes=contract.purposes,
     )
 
 

@@ -116,6 +116,7 @@ class Policy:
     limits: Mapping[str, Limit]
     # Days from collection to purge, of each element that is stored for some purpose; absent: not stored at all.
     retain_days: Mapping[str, int] = field(default_factory=dict)
+    purposes: frozenset[Purpose] = frozenset()
 
     def keeps(self, element: str, purpose: Purpose, origin: Origin) -> bool:
         """Whether an element may be collected and stored for this purpose, from there."""

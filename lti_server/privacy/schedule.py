@@ -93,6 +93,16 @@ _STORED_PUPIL_FIELDS = MappingProxyType({**PUPIL_FIELDS, "local_id": LOCAL_ID})
 _STORED_EDUCATOR_FIELDS = MappingProxyType({**EDUCATOR_FIELDS, "local_id": "identifier"})
 
 
+def element_at_rest(field: str) -> str | None:
+    """The element of a pupil's field as it is named at rest."""
+    return _STORED_PUPIL_FIELDS.get(field)
+
+
+def element_of_educator(field: str) -> str | None:
+    """The element of an educator's field as it is named at rest."""
+    return _STORED_EDUCATOR_FIELDS.get(field)
+
+
 def stored_fields(element: str) -> frozenset[str]:
     """The names under which an element of a pupil stands at rest."""
     return frozenset(name for name, found in _STORED_PUPIL_FIELDS.items() if found == element)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from lti_server.ids import GrantId, MembershipId, PersonId
+from lti_server.privacy.store_gate import Leave
 
 TICK = timedelta(seconds=1)
 
@@ -38,13 +39,15 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whose:
-    """The pupil, the lesson, and by which grant and membership an attempt comes."""
+    """The pupil, the lesson, by which grant and membership an attempt comes, and what of it may be kept."""
 
     person_id: PersonId
     lesson_id: str
     membership_id: MembershipId | None
     grant_id: GrantId
     epoch: int
+    performance: Leave = field(repr=False)
+    work: Leave | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,7 @@ class Queued:
 
     id: UUID
     column_id: UUID
+    person_id: PersonId
     identity_id: IdentityId
     grant_id: GrantId
     epoch: int
@@ -305,7 +306,8 @@ def take(connection: Connection, delivery_id: UUID, *, mark: bool) -> Queued | N
     if mark:
         connection.execute(_MARK, {"id": delivery_id})
     return Queued(
-        id=row.id, column_id=row.column_id, identity_id=IdentityId(row.identity_id), grant_id=GrantId(row.grant_id),
+        id=row.id, column_id=row.column_id, person_id=PersonId(row.person_id),
+        identity_id=IdentityId(row.identity_id), grant_id=GrantId(row.grant_id),
         epoch=row.epoch, score=row.score, completed=row.completed, score_at=row.score_at, attempts=row.attempts,
         attempted=row.attempted, cleared=row.cleared, done=row.done, activities=row.activities,
         started_at=row.started_at, submitted_at=row.submitted_at, new_submission=row.new_submission,

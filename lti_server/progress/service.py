@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.db import Database
-from lti_server.errors import InvalidInput
+from lti_server.errors import ContractForbids, InvalidInput
 from lti_server.ids import Clock, ContractId, PersonId
 from lti_server.lessons.handoff import LessonSession
 from lti_server.lessons.model import Lesson
@@ -23,10 +23,13 @@ from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
 from lti_server.privacy.districts import District
 from lti_server.privacy.model import Origin, Policy, Purpose
+from lti_server.privacy.reading import Reading, for_purpose
+from lti_server.privacy.store_gate import leave
 from lti_server.progress.model import Attempt, Summary, Whose
 
 EARLIEST_S = 30 * 86_400
 LATEST_AHEAD = timedelta(minutes=5)
+PURPOSE = Purpose.INSTRUCTION
 
 
 class Sessions(Protocol):
@@ -54,10 +57,12 @@ class Store(Protocol):
 
     def place_of(self, connection: Connection, person_id: PersonId, attempt_id: UUID) -> tuple[str, str]: ...
 
-    def summaries(self, connection: Connection, person_id: PersonId, lesson_id: str) -> dict[str, Summary]: ...
+    def summaries(
+        self, connection: Connection, person_id: PersonId, lesson_id: str, reading: Reading
+    ) -> dict[str, Summary]: ...
 
     def last_work(
-        self, connection: Connection, key: PersonKey, person_id: PersonId, lesson_id: str
+        self, connection: Connection, key: PersonKey, person_id: PersonId, lesson_id: str, reading: Reading
     ) -> dict[str, str]: ...
 
 
@@ -117,20 +122,24 @@ class Progress:
             check(attempt, lesson, self._clock.now())
             district = self._district(connection)
             policy = self._policy(connection, district)
-            if not _keeps(policy, schedule.PERFORMANCE) or not _is_pupil(connection, session):
+            check_site(policy, lesson)
+            performance = leave(policy, schedule.PERFORMANCE, purpose=PURPOSE, origin=Origin.STUDENT)
+            if performance is None or not _is_pupil(connection, session):
                 return Saved(saved=False)
-            if not _keeps(policy, schedule.WORK) or lesson.no_pii:
+            work = leave(policy, schedule.WORK, purpose=PURPOSE, origin=Origin.STUDENT)
+            if work is None or lesson.no_pii:
                 attempt = dataclasses.replace(attempt, work=None, answers=None)
             key = person_key(connection, district.keys, session.person_id)
             _lock(connection, session)
             whose = Whose(
                 person_id=session.person_id, lesson_id=lesson.id, membership_id=session.membership_id,
-                grant_id=session.grant_id, epoch=session.grant_epoch,
+                grant_id=session.grant_id, epoch=session.grant_epoch, performance=performance, work=work,
             )  # fmt: skip
             added = self._store.add(connection, district.keys, key, whose, attempt, self._clock.now())
             if not added:
                 self._check_repeated(connection, session.person_id, lesson, attempt)
-            found = self._store.summaries(connection, session.person_id, lesson.id)
+            reading = for_purpose(policy, PURPOSE)
+            found = self._store.summaries(connection, session.person_id, lesson.id, reading)
             if added:
                 self._outbox.queue(connection, session, lesson, found)
             return Saved(saved=True, summary=found[attempt.activity_id])
@@ -148,14 +157,24 @@ class Progress:
         return Saved(saved=False)
 
     def state(self, token: str) -> dict[str, Any]:
-        """Where the pupil stands in the lesson of the token, with their last work (A-22)."""
+        """Where the pupil stands in the lesson of the token, with their last work (A-22).
+
+        Nowhere, where the contract does not let progress be read for instruction (any more).
+        """
         with self._database.anyone() as connection:
             session = self._sessions.bearer(connection, token)
             lesson = self._lesson(session)
             district = self._district(connection)
-            found = self._store.summaries(connection, session.person_id, lesson.id)
+            policy = self._policy(connection, district)
+            check_site(policy, lesson)
+            if not _keeps(policy, schedule.PERFORMANCE):
+                return {"lesson_id": lesson.id, "activities": []}
+            reading = for_purpose(policy, PURPOSE)
+            found = self._store.summaries(connection, session.person_id, lesson.id, reading)
             key = person_key(connection, district.keys, session.person_id)
-            work = self._store.last_work(connection, key, session.person_id, lesson.id)
+            work = {}
+            if reading.allows(schedule.WORK):
+                work = self._store.last_work(connection, key, session.person_id, lesson.id, reading)
             rows = [
                 {
                     "activity_id": activity.id,
@@ -171,10 +190,15 @@ class Progress:
             return {"lesson_id": lesson.id, "activities": rows}
 
     def pseudonym(self, session: LessonSession) -> str:
-        """Who somebody is to one lesson on another site: stable there, and of no use anywhere else."""
+        """Who somebody is to one lesson on another site: stable there, and of no use anywhere else.
+
+        Raises:
+            ContractForbids: the contract does not name that site (any more).
+        """
         with self._database.tenant(session.district_id) as connection:
-            keys = self._district(connection).keys
-        return keys.lookup(f"lesson-pseudonym|{session.lesson_id}", str(session.person_id)).hex()[:32]
+            district = self._district(connection)
+            check_site(self._policy(connection, district), self._lesson(session))
+        return district.keys.lookup(f"lesson-pseudonym|{session.lesson_id}", str(session.person_id)).hex()[:32]
 
     def _lesson(self, session: LessonSession) -> Lesson:
         lesson = self._lessons.find(session.lesson_id)
@@ -199,6 +223,12 @@ def check(attempt: Attempt, lesson: Lesson, now: datetime) -> None:
         faults.append(("/answers", "This lesson takes no personal field at all, and so no written answer (A-03)."))
     if faults:
         raise InvalidInput.listing("The attempt was not saved.", faults)
+
+
+def check_site(policy: Policy | None, lesson: Lesson) -> None:
+    """A lesson on another site goes on only while the contract names its hosts. Raises `ContractForbids`."""
+    if lesson.hosts and (policy is None or not policy.subprocessor_hosts.issuperset(lesson.hosts)):
+        raise ContractForbids("This lesson is on a site that your district's contract does not name (any more).")
 
 
 def _ahead() -> InvalidInput:

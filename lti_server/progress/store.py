@@ -12,7 +12,10 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
 from lti_server.ids import PersonId, new_id
+from lti_server.privacy import schedule
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
+from lti_server.privacy.reading import Reading, must_allow
+from lti_server.privacy.store_gate import must_cover
 from lti_server.progress.model import Attempt, Summary, Whose
 from lti_server.progress.tables import progress_event, progress_summary
 
@@ -45,7 +48,14 @@ ON CONFLICT (person_id, lesson_id, activity_id) DO UPDATE SET
 def add(
     connection: Connection, keys: DistrictKeys, key: PersonKey, whose: Whose, attempt: Attempt, now: datetime
 ) -> bool:
-    """Append an attempt and add it up; False where this attempt is here already, and then nothing changes."""
+    """Append an attempt and add it up; False where this attempt is here already, and then nothing changes.
+
+    Raises:
+        ContractForbids: the store gate gave no leave for it.
+    """
+    must_cover(whose.performance, schedule.PERFORMANCE)
+    if attempt.work is not None or attempt.answers is not None:
+        must_cover(whose.work, schedule.WORK)
     event_id = new_id()
     values: Mapping[str, Any] = {
         "id": event_id,
@@ -87,8 +97,13 @@ def _sealed(key: PersonKey, column: str, event_id: object, text: str | None) -> 
     return None if text is None else key.seal("progress_event", column, event_id, text)
 
 
-def summaries(connection: Connection, person_id: PersonId, lesson_id: str) -> dict[str, Summary]:
-    """What the pupil's attempts at each activity of a lesson add up to."""
+def summaries(connection: Connection, person_id: PersonId, lesson_id: str, reading: Reading) -> dict[str, Summary]:
+    """What the pupil's attempts at each activity of a lesson add up to.
+
+    Raises:
+        ContractForbids: progress may not be read for this purpose.
+    """
+    must_allow(reading, schedule.PERFORMANCE)
     rows = connection.execute(
         sa.select(progress_summary).where(
             progress_summary.c.person_id == person_id, progress_summary.c.lesson_id == lesson_id
@@ -102,8 +117,15 @@ def summaries(connection: Connection, person_id: PersonId, lesson_id: str) -> di
     }
 
 
-def last_work(connection: Connection, key: PersonKey, person_id: PersonId, lesson_id: str) -> dict[str, str]:
-    """The newest work of each activity, for the pupil to go on from (A-22)."""
+def last_work(
+    connection: Connection, key: PersonKey, person_id: PersonId, lesson_id: str, reading: Reading
+) -> dict[str, str]:
+    """The newest work of each activity, for the pupil to go on from (A-22).
+
+    Raises:
+        ContractForbids: work may not be read for this purpose.
+    """
+    must_allow(reading, schedule.WORK)
     rows = connection.execute(
         sa.select(progress_event.c.id, progress_event.c.activity_id, progress_event.c.work)
         .ext(pg.distinct_on(progress_event.c.activity_id))

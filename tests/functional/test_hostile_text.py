@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from lti_server.accounts.store import fields_of
 from lti_server.app import House
 from lti_server.privacy.districts import District
+from lti_server.privacy.reading import of_own_data
 from tests import world
 from tests.peers.bare_platform import Platform
 
@@ -20,7 +21,7 @@ HALF = "\ud800"  # half of a surrogate pair: JSON can carry it, UTF-8 cannot
 def kept(house: House, district: District) -> dict[str, str]:
     with house.database.tenant(district.id) as connection:
         (person_id,) = connection.execute(sa.text("SELECT id FROM person")).scalars()
-        return dict(fields_of(connection, district.keys, [person_id])[person_id])
+        return dict(fields_of(connection, district.keys, [person_id], of_own_data())[person_id])
 
 
 @pytest.mark.parametrize(

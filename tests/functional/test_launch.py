@@ -20,6 +20,7 @@ from lti_server.lessons import catalogue
 from lti_server.lti.signature import signing_keys
 from lti_server.privacy import log
 from lti_server.privacy.districts import District
+from lti_server.privacy.reading import of_own_data
 from tests import world
 from tests.clock import FakeClock
 from tests.peers.bare_platform import MEMBERSHIP, Platform, rsa_key
@@ -65,7 +66,7 @@ def test_only_what_the_contract_allows_is_kept_and_the_rest_is_counted(
     world.launch(client, platform, house, picture="https://lms.example/p.png", birthdate="2015-05-05", nickname="Mina")
     (person,) = rows(house, district.id, "SELECT id FROM person")
     with house.database.tenant(district.id) as connection:
-        kept = fields_of(connection, district.keys, [person.id])[person.id]
+        kept = fields_of(connection, district.keys, [person.id], of_own_data())[person.id]
     assert kept == {"name": "Amina Example", "given_name": "Amina", "family_name": "Example", "nickname": "Mina"}
     (entry,) = rows(house, district.id, "SELECT payload, decision, elements FROM log_entry")
     told = log.payload_of(district.keys, bytes(entry.payload))
@@ -80,7 +81,7 @@ def test_a_name_that_changes_upstream_changes_here_and_one_that_goes_is_dropped(
     world.launch(client, platform, house, name="Amina New", given_name=None)
     (person,) = rows(house, district.id, "SELECT id FROM person")
     with house.database.tenant(district.id) as connection:
-        kept = fields_of(connection, district.keys, [person.id])[person.id]
+        kept = fields_of(connection, district.keys, [person.id], of_own_data())[person.id]
     assert kept == {"name": "Amina New", "family_name": "Example"}
 
 

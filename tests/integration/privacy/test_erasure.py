@@ -15,11 +15,24 @@ from lti_server.accounts.model import FieldValue, Kind, Known, Subject
 from lti_server.app import House
 from lti_server.errors import NotFound
 from lti_server.ids import PersonId
+from lti_server.privacy import schedule
+from lti_server.privacy.compile import compile_policy
+from lti_server.privacy.contract_file import parse
 from lti_server.privacy.districts import District
 from lti_server.privacy.grants import open_grant
+from lti_server.privacy.model import Origin, Purpose
+from lti_server.privacy.store_gate import leave
 from tests import world
 
 SUBJECT = Subject(provider="lti", issuer="https://lms.example", client_id="c", subject="pupil-1")
+
+
+def named(value: str, house: House) -> FieldValue:
+    """A name, with the leave that the usual contract gives for it."""
+    policy = compile_policy(parse(world.contract(house)))
+    given = leave(policy, schedule.NAME, purpose=Purpose.INSTRUCTION, origin=Origin.SCHOOL)
+    assert given is not None
+    return FieldValue(name="name", value=value, leave=given)
 
 
 @pytest.fixture
@@ -39,7 +52,7 @@ def source(house: House, district: District) -> people.Source:
 def known(house: House, district: District, source: people.Source) -> Known:
     with house.database.tenant(district.id) as connection:
         made = people.create(connection, district.keys, SUBJECT, kind=Kind.PUPIL, source=source, keep_subject=True)
-        people.write_fields(connection, district.keys, made, source, [FieldValue(name="name", value="Ada")], [])
+        people.write_fields(connection, district.keys, made, source, [named("Ada", house)], [])
     return made
 
 
@@ -52,9 +65,7 @@ def test_what_was_under_way_writes_nothing_of_somebody_who_is_erased_meanwhile(
     def write() -> None:
         try:
             with house.database.tenant(district.id) as connection:
-                people.write_fields(
-                    connection, district.keys, known, source, [FieldValue(name="name", value="Eve")], []
-                )
+                people.write_fields(connection, district.keys, known, source, [named("Eve", house)], [])
         except NotFound as error:
             refused.append(error)
 

@@ -16,6 +16,7 @@ from lti_server.errors import NoContract, NotFound
 from lti_server.ids import SectionId
 from lti_server.lti.registrations import Registered
 from lti_server.privacy.districts import District
+from lti_server.privacy.reading import of_own_data
 from lti_server.roster import store
 from lti_server.roster.arrival import put_membership
 from lti_server.roster.service import Outcome
@@ -60,7 +61,7 @@ def live(house: House, district: District, section: SectionId) -> dict[str, str]
     """Names and roles of those who are in a section now."""
     with house.database.tenant(district.id) as connection:
         came = [row for row in store.members(connection, section) if row.ended_at is None]
-        names = fields_of(connection, district.keys, [row.person_id for row in came])
+        names = fields_of(connection, district.keys, [row.person_id for row in came], of_own_data())
     return {names.get(row.person_id, {}).get("name", str(row.person_id)): row.role for row in came}
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lti_server.ids import GrantId, IdentityId
+from lti_server.ids import GrantId, IdentityId, PersonId
 from lti_server.lti import scores
 from lti_server.lti.grade_comments import wording
 from lti_server.lti.platform_profiles import CANVAS
@@ -26,8 +26,9 @@ MAXIMA = st.sampled_from([1, 4, 5, 7.5, 10, 20, 100, 1000])
 
 def queued(**changes: Any) -> Queued:
     values: dict[str, Any] = {
-        "id": uuid4(), "column_id": uuid4(), "identity_id": IdentityId(uuid4()), "grant_id": GrantId(uuid4()),
-        "epoch": 1, "score": 0.5, "completed": False, "score_at": AT, "attempts": 0, "done": 1, "activities": 2,
+        "id": uuid4(), "column_id": uuid4(), "person_id": PersonId(uuid4()), "identity_id": IdentityId(uuid4()),
+        "grant_id": GrantId(uuid4()), "epoch": 1, "score": 0.5,
+        "completed": False, "score_at": AT, "attempts": 0, "done": 1, "activities": 2,
     }  # fmt: skip
     return Queued(**{**values, **changes})
 
