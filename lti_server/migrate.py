@@ -55,6 +55,26 @@ def revisions(url: str) -> tuple[str | None, str]:
     return found, str(wanted)
 
 
+def known_revisions() -> set[str]:
+    """Every revision that this program can bring up to its own."""
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def make_role(owner_url: str, runtime_url: str) -> None:
+    """The application role alone, for a database whose schema comes from a backup.
+
+    Raises:
+        ConfigurationError: as `upgrade`.
+    """
+    engine = sa.create_engine(sqlalchemy_url(owner_url), poolclass=sa.NullPool)
+    try:
+        with engine.begin() as connection:
+            role = application_role(database_name(owner_url))
+            _make_role(connection, role, make_url(runtime_url).username)
+    finally:
+        engine.dispose()
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(HERE))

@@ -18,6 +18,7 @@ from lti_server.errors import InvalidInput, LtiServerError
 COMMANDS = {
     "admin": "admin",
     "audit": "audit",
+    "backup": "backup",
     "contract": "contract",
     "db": "db",
     "demo": "demo",

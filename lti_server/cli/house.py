@@ -7,7 +7,7 @@ import getpass
 import click
 from sqlalchemy.engine import Connection
 
-from lti_server import walls
+from lti_server import dumps, walls
 from lti_server.app import House, build_house
 from lti_server.db import Door
 from lti_server.errors import ConfigurationError
@@ -51,6 +51,7 @@ def prepared(settings: Settings) -> str:
     else:
         _check_schema(url)
     walls.require(url)
+    dumps.require_settled(url)
     return url
 
 
