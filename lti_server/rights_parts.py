@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts.personal_data import PeopleData, SessionsData, subject_of
+from lti_server.accounts.blocks import Blocks
+from lti_server.accounts.personal_data import PeopleData, SessionsData, end_sessions, subject_of
 from lti_server.db import Database
 from lti_server.ids import Clock, DistrictId, PersonId
 from lti_server.lessons.personal_data import CATALOGUE_DATA
@@ -26,7 +28,7 @@ from lti_server.privacy.rights import Rights
 from lti_server.privacy.server_data import SERVER_DATA
 from lti_server.progress.outbox import Outbox
 from lti_server.progress.personal_data import ProgressData, cancel_jobs
-from lti_server.roster.personal_data import RosterData, stays
+from lti_server.roster.personal_data import RosterData, end_stays, stays
 
 # A new feature that keeps data about people is named here. In this order they erase: what points at a person, or at a
 # membership, goes before it.
@@ -40,6 +42,12 @@ HOLDERS: Sequence[Holder] = (
     LogData(stays),
     PeopleData(),
 )
+
+
+def _stop(connection: Connection, person_id: PersonId, at: datetime) -> None:
+    """What is under way of somebody of whom nothing may be collected any more."""
+    end_sessions(connection, person_id)
+    end_stays(connection, person_id, at)
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,11 @@ class RightsParts:
             grades=GradesOnTheirWay(of.outbox, of.deliver_grade), journal=of.journal, document_keys=of.document_keys,
             clock=of.clock,
         )  # fmt: skip
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        of = self.of
+        return Blocks(database=of.database, district=of.entered, stops=_stop, journal=of.journal, clock=of.clock)
 
     def resume(self, district_id: DistrictId) -> None:
         """Go on with erasures that a crash has left."""

@@ -7,10 +7,12 @@ from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import blocks
 from lti_server.accounts.model import FieldValue, Kept, Kind
 from lti_server.ids import ContractId, DistrictId
 from lti_server.privacy.collect import HashOnly, collect
 from lti_server.privacy.contracts import Policies
+from lti_server.privacy.crypto import DistrictKeys
 from lti_server.privacy.model import Origin, Purpose, SubjectKind
 from lti_server.privacy.store_gate import Leave, leaves
 
@@ -27,6 +29,12 @@ class Intake(Protocol):
         said: Mapping[str, object],
     ) -> Kept:
         """Decide what may be kept, before anything is written (law 2)."""
+        ...
+
+    def blocked(
+        self, connection: Connection, keys: DistrictKeys, told: Mapping[str, tuple[bytes, Mapping[str, object]]]
+    ) -> set[str]:
+        """Who of those that a source tells of, each with the hash of their identity, may not be taken in at all."""
         ...
 
 
@@ -81,6 +89,14 @@ class ContractIntake:
             elements=tuple(sorted(collected.elements)),
             policy_hash=collected.policy_hash,
         )
+
+    def blocked(
+        self, connection: Connection, keys: DistrictKeys, told: Mapping[str, tuple[bytes, Mapping[str, object]]]
+    ) -> set[str]:
+        """One statement, however many a source tells of."""
+        hashes = {name: blocks.candidates(keys, said, identity) for name, (identity, said) in told.items()}
+        found = blocks.blocked(connection, self._provider, {one for mine in hashes.values() for one in mine})
+        return {name for name, mine in hashes.items() if not found.isdisjoint(mine)}
 
 
 def _field(name: str, value: str | HashOnly, leave: Leave) -> FieldValue:

@@ -21,6 +21,7 @@ from lti_server.privacy.holdings import (
     about,
     element,
     nobody,
+    passing,
     rows_about,
 )
 
@@ -112,6 +113,26 @@ TOKENS = Table(
         }
     ),
 )
+BLOCKS = Table(
+    name="block",
+    mine="t.person_id = :person",
+    columns=MappingProxyType(
+        {
+            **about("id person_id provider made_by made_at", "that nothing is collected of somebody any more"),
+            **about("lifted_by lifted_at", "and until when"),
+            **nobody("district_id", "the tenant"),
+        }
+    ),
+)
+ALIASES = Table(
+    name="block_alias",
+    columns=MappingProxyType(
+        {
+            **passing("hash", "a keyed hash by which a blocked child is not taken in again; gone with the block"),
+            **nobody("district_id block_id provider", "of which block"),
+        }
+    ),
+)
 
 _CLOSE_DOORS = sa.text(
     "SELECT directory_close(kind, s.id) FROM session s, unnest(ARRAY['session', 'ticket', 'token']) AS kind"
@@ -149,6 +170,14 @@ def subject_of(
     return DataSubject(person_id=person_id, district_id=keys.district_id, kind=row.kind, at=at, keys=keys, key=key)
 
 
+def end_sessions(connection: Connection, person_id: PersonId) -> tuple[int, int]:
+    """End every session of somebody at once, and take it away with its tokens; how many there were of both."""
+    mine = {"person": person_id}
+    connection.execute(_CLOSE_DOORS, mine)
+    tokens = connection.execute(_DROP_TOKENS, mine).rowcount
+    return connection.execute(_DROP_SESSIONS, mine).rowcount, tokens
+
+
 class SessionsData:
     """Sessions and the tokens that came of them."""
 
@@ -161,17 +190,15 @@ class SessionsData:
 
     def erase(self, connection: Connection, subject: DataSubject) -> Mapping[str, int]:
         """End every session at once, and take it away."""
-        mine = {"person": subject.person_id}
-        connection.execute(_CLOSE_DOORS, mine)
-        tokens = connection.execute(_DROP_TOKENS, mine).rowcount
-        return {"sessions": connection.execute(_DROP_SESSIONS, mine).rowcount, "lesson_tokens": tokens}
+        sessions, tokens = end_sessions(connection, subject.person_id)
+        return {"sessions": sessions, "lesson_tokens": tokens}
 
 
 class PeopleData:
     """People, their fields and identities. Erased last: whatever else there is points at the person."""
 
     name = "people"
-    tables: Sequence[Table] = (PERSON, FIELDS, IDENTITIES)
+    tables: Sequence[Table] = (PERSON, FIELDS, IDENTITIES, BLOCKS, ALIASES)
 
     def export(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Names, ids and e-mails with their provenance."""

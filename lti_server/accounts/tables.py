@@ -82,3 +82,26 @@ invitation = sa.Table(
     sa.Column("used_at", UTC),
     sa.UniqueConstraint("token_hash", name="uq_invitation_token_hash"),
 )
+
+block = sa.Table(
+    "block",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False, index=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("person_id", sa.ForeignKey("person.id"), index=True),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("made_at", UTC, nullable=False),
+    sa.Column("lifted_by", sa.Text),
+    sa.Column("lifted_at", UTC),
+)
+
+block_alias = sa.Table(
+    "block_alias",
+    metadata,
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("block_id", sa.ForeignKey("block.id"), nullable=False, index=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("district_id", "hash", "block_id"),
+)

@@ -10,7 +10,7 @@ from uuid import UUID
 import click
 
 from lti_server.app import House
-from lti_server.cli.house import note, open_house, operator
+from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
 from lti_server.errors import NotFound
 from lti_server.ids import DistrictId, PersonId
@@ -55,21 +55,77 @@ def export(person_id: str, reason: str, out: Path | None) -> dict[str, Any]:
 
 @person.command()
 @click.argument("person_id")
+@click.option("--block", "blocks_too", is_flag=True, help="Block the pupil first, so that nothing is collected anew.")
 @click.option("--keep-grades", is_flag=True, help="Leave what stands in the school's gradebooks.")
 @click.option("--wait", "patience_s", default=30.0, show_default=True, type=click.FloatRange(0, 600),
               help="Seconds to wait for LMSs that clear their gradebooks.")  # fmt: skip
 @click.option("--receipt", type=OUT, help="Write the signed receipt to this file.")
 @answers
-def erase(person_id: str, keep_grades: bool, patience_s: float, receipt: Path | None) -> dict[str, Any]:
+def erase(
+    person_id: str, blocks_too: bool, keep_grades: bool, patience_s: float, receipt: Path | None
+) -> dict[str, Any]:
     """Erase somebody for good: everything goes, and the key under which it was encrypted is destroyed."""
     house = open_house()
     district_id, wanted = _find(house, person_id)
     with house.database.tenant(district_id) as connection:
         note(house, districts.current(connection, house.ring), "person erase", on=connection, person=str(wanted))
+    if blocks_too:
+        house.rights.blocks.of_person(district_id, wanted, by=operator())
     done = house.rights.erase(district_id, wanted, by=operator(), keeps_grades=keep_grades, patience_s=patience_s)
     if receipt is not None:
         receipt.write_bytes(house.rights.erase.receipt_file(district_id, wanted))
     return {**done.plain(), "receipt": None if receipt is None else str(receipt)}
+
+
+@person.command()
+@click.option("--district", "slug", required=True)
+@click.option("--source-id", help="The id by which the school's system calls the pupil, of today or to come.")
+@click.option("--person", "person_id", help="Or the pupil's id here.")
+@click.option("--provider", default="", help="Of this provider alone; without it, of every.")
+@answers
+def block(slug: str, source_id: str | None, person_id: str | None, provider: str) -> dict[str, Any]:
+    """Block a pupil: nothing is collected of them any more by any door; lessons open without an account."""
+    house = open_house()
+    owner = district_of(house, slug)
+    if (source_id is None) == (person_id is None):
+        raise click.UsageError("Give either --source-id or --person.")
+    note(house, owner, "person block")
+    if source_id is not None:
+        return house.rights.blocks.of_id(owner.id, source_id, provider=provider, by=operator()).plain()
+    wanted = PersonId(_uuid(str(person_id)))
+    return house.rights.blocks.of_person(owner.id, wanted, provider=provider, by=operator()).plain()
+
+
+@person.command()
+@click.argument("block_id")
+@click.option("--district", "slug", required=True)
+@click.option("--reason", default="", help="Who asked, and how you made sure of that; name nobody.")
+@answers
+def unblock(block_id: str, slug: str, reason: str) -> dict[str, Any]:
+    """Lift a block, where the guardian has asked for that."""
+    house = open_house()
+    owner = district_of(house, slug)
+    house.rights.blocks.lift(owner.id, _uuid(block_id), by=operator(), reason=reason)
+    return {"id": block_id, "lifted": True}
+
+
+@person.command()
+@click.option("--district", "slug", required=True)
+@answers
+def blocks(slug: str) -> dict[str, Any]:
+    """List a district's blocks, by which nobody can be named."""
+    house = open_house()
+    owner = district_of(house, slug)
+    with house.database.tenant(owner.id) as connection:
+        note(house, owner, "person blocks", on=connection)
+        return {"blocks": [one.plain() for one in house.rights.blocks.every(connection)]}
+
+
+def _uuid(given: str) -> UUID:
+    try:
+        return UUID(given)
+    except ValueError as error:
+        raise NotFound("There is nothing with this id.") from error
 
 
 def _find(house: House, given: str) -> tuple[DistrictId, PersonId]:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts import store as people
+from lti_server.accounts.blocks import candidates
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kept, Kind, Known, Subject
 from lti_server.errors import LaunchRejected
@@ -104,11 +105,17 @@ class OpenLaunch:
         launch = check_message(message.claims, client_id=standing.client_id, tool_origin=self._tool_origin)
         hashed = people.subject_hash(standing.keys, _subject(launch, standing))
         arrival = store.arrive(
-            connection, standing, launch, nonce=message.nonce_hash, subject=hashed, until=message.nonce_until
-        )
+            connection, standing, launch, nonce=message.nonce_hash, subject=hashed, until=message.nonce_until,
+            ids=candidates(standing.keys, launch.personal, hashed),
+        )  # fmt: skip
         if not arrival.fresh:
             raise used_before()
-        return self._admit(connection, standing, launch, arrival, hashed, message.now)
+        try:
+            if arrival.blocked:
+                raise _Blocked
+            return self._admit(connection, standing, launch, arrival, hashed, message.now)
+        except _Blocked:
+            return self._without_account(connection, standing, launch, message.now, blocked=True)
 
     def _anonymous(self, connection: Connection, message: Message) -> str:
         """Open the lesson for somebody whom the LMS does not name (LTI Core 5.3.6), where the deployment allows it.
@@ -120,11 +127,18 @@ class OpenLaunch:
         launch = check_message(claims, client_id=standing.client_id, tool_origin=self._tool_origin)
         if not store.spend_nonce(connection, standing, message.nonce_hash, message.nonce_until):
             raise used_before()
+        return self._without_account(connection, standing, launch, message.now)
+
+    def _without_account(
+        self, connection: Connection, standing: Standing, launch: Launch, now: datetime, *, blocked: bool = False
+    ) -> str:
+        """The lesson as anybody may open it. Of whoever is blocked the log says that one was, and not who."""
         named, _ = self._wanted(connection, standing, launch, None)
         place = self._place(connection, self._contract(standing), named)
         entry = log.entry(
-            standing.keys, at=message.now, actor=f"registration:{standing.registration_id}", act="launch",
-            decision="allowed", purpose=PURPOSE, payload={"registration": str(standing.registration_id)},
+            standing.keys, at=now, actor=f"registration:{standing.registration_id}", act="launch",
+            decision="allowed", purpose=PURPOSE,
+            payload={"registration": str(standing.registration_id), **({"blocked": True} if blocked else {})},
         )  # fmt: skip
         log.record(connection, entry)
         if place.url is not None:
@@ -251,6 +265,9 @@ class OpenLaunch:
         if known is None:
             people.lock_subject(connection, hashed)
             known = people.find(connection, [hashed], standing.grant_id).get(hashed)
+            said = {"launch": (hashed, launch.personal)}
+            if self._intake.blocked(connection, standing.keys, said):  # meanwhile; blocks wait for first launches
+                raise _Blocked
         if known is None:
             known = people.create(
                 connection, standing.keys, _subject(launch, standing),
@@ -297,6 +314,10 @@ class OpenLaunch:
             within=sections_said(connection, section_id, said),
         )  # fmt: skip
         return section_id, membership_id
+
+
+class _Blocked(Exception):
+    """Nothing may be collected of whoever launches."""
 
 
 def _no_lesson() -> LaunchRejected:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -50,7 +50,9 @@ SELECT (SELECT count(*) FROM spent) AS fresh,
   m.id AS membership_id, m.role AS membership_role,
   h.service_url, h.notice_types, h.handler,
   l.id AS link_id, l.lesson_id, l.activity_id, l.section_id AS link_section_id, l.title AS link_title,
-  l.lineitems_url, l.lineitem_url, l.ags_scopes, l.deep_link_item_id
+  l.lineitems_url, l.lineitem_url, l.ags_scopes, l.deep_link_item_id,
+  EXISTS (SELECT FROM block_alias b WHERE b.district_id = :district AND b.hash = ANY(:ids)
+    AND b.provider IN ('', 'lti')) AS blocked
 FROM (SELECT 1) AS one
 LEFT JOIN identity i ON i.district_id = :district AND i.issuer = :issuer AND i.client_id = :client
   AND i.subject_hash = :subject AND i.ended_at IS NULL
@@ -123,9 +125,10 @@ class NoticesAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Who and what is known already. `fresh`: this launch spent the nonce."""
+    """Who and what is known already. `fresh`: this launch spent the nonce. `blocked`: nothing may be kept of them."""
 
     fresh: bool
+    blocked: bool
     known: Known | None
     section_id: SectionId | None
     section_name: str
@@ -181,29 +184,32 @@ def spend_nonce(connection: Connection, standing: Standing, nonce: bytes, until:
 
 
 def arrive(
-    connection: Connection, standing: Standing, launch: Launch, *, nonce: bytes, subject: bytes, until: datetime
+    connection: Connection,
+    standing: Standing,
+    launch: Launch,
+    *,
+    nonce: bytes,
+    until: datetime,
+    subject: bytes,
+    ids: Sequence[bytes],
 ) -> Arrival:
-    """Spend the nonce and read what is known, in one statement."""
+    """Spend the nonce and read what is known, in one statement; `ids` are by what somebody might be blocked."""
     row = _ARRIVE.one(
         connection,
         {
-            "district": standing.district_id,
-            "nonce": nonce,
-            "until": until,
-            "grant": standing.grant_id,
-            "issuer": standing.issuer,
-            "client": standing.client_id,
-            "subject": subject,
+            "district": standing.district_id, "nonce": nonce, "until": until, "grant": standing.grant_id,
+            "issuer": standing.issuer, "client": standing.client_id, "subject": subject, "ids": list(ids),
             "scope": str(standing.deployment_row_id),
             "context": launch.context.id if launch.context else None,
             "deployment": standing.deployment_row_id,
             "link": launch.resource_link_id,
         },
-    )
+    )  # fmt: skip
     assert row is not None
     section_id, section_name, memberships_url, membership_id, membership_role = row[6:11]
     return Arrival(
         fresh=row[0] == 1,
+        blocked=row[-1],
         known=_known(row[1:6]),
         section_id=section_id,
         section_name=section_name or "",
@@ -211,7 +217,7 @@ def arrive(
         membership_id=membership_id,
         membership_role=membership_role,
         notices_asked=None if row[11] is None else NoticesAsked(row[11], tuple(row[12]), row[13]),
-        link=_link(row[14:]),
+        link=_link(row[14:-1]),
     )
 
 

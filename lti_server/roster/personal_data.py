@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -53,6 +54,14 @@ def stays(connection: Connection, person_id: PersonId) -> list[Stay]:
     """When somebody was in which class, for the entries of the log that are about whole classes."""
     rows = connection.execute(_STAYS, {"person": person_id})
     return [Stay(population=f"section:{row.section_id}", since=row.started_at, until=row.ended_at) for row in rows]
+
+
+_END = sa.text("UPDATE membership SET ended_at = :at WHERE person_id = :person AND ended_at IS NULL")
+
+
+def end_stays(connection: Connection, person_id: PersonId, at: datetime) -> None:
+    """End somebody's memberships; they stay as history until the person is erased."""
+    connection.execute(_END, {"person": person_id, "at": at})
 
 
 class RosterData:

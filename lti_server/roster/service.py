@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Known, Subject
+from lti_server.accounts.store import subject_hash
 from lti_server.db import Database, connect
 from lti_server.errors import Conflict, GrantRevoked, LtiServerError, NoContract, NotFound
 from lti_server.ids import Clock, DistrictId, GrantId, RunId, SectionId, new_id
@@ -117,6 +118,7 @@ class Outcome:
     counts: Counts = field(default_factory=Counts)
     holds: list[Hold] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
+    blocked: int = 0
     detail: str | None = None
 
     def add(self, other: Outcome) -> None:
@@ -268,7 +270,7 @@ class SyncRoster:
         contract_id = self._contract(connection, run.district)
         subject_of = partial(_subject, platform)
         split = [(course, pages, *self._courses.parts(connection, run, course, pages)) for course, pages in read]
-        heard = hear((part.section_id, part.pages) for _, _, parts, _ in split for part in parts)
+        heard = self._taken_in(connection, run, platform, split, done)
         gone = {course.id: left(pages) for course, pages in read}
         names = heard.keys() | {name for some in gone.values() for name in some or ()}
         known = self._changes.known(connection, run, [subject_of(name) for name in names])
@@ -287,6 +289,22 @@ class SyncRoster:
         done.holds += held
         self._note_reads(connection, run, read, held)
         return {element for one in told for element in one.kept.elements}
+
+    def _taken_in(
+        self,
+        connection: Connection,
+        run: Run,
+        platform: Platform,
+        split: Sequence[tuple[ReadableSection, list[RosterPage], list[Part], int]],
+        done: Outcome,
+    ) -> dict[str, Heard]:
+        """Everyone who is told of, but for those of whom nothing may be collected: they are as if not told of."""
+        heard = hear((part.section_id, part.pages) for _, _, parts, _ in split for part in parts)
+        keys = run.district.keys
+        told = {name: (subject_hash(keys, _subject(platform, name)), one.said) for name, one in heard.items()}
+        blocked = self._intake.blocked(connection, keys, told)
+        done.blocked = len(blocked)
+        return {name: one for name, one in heard.items() if name not in blocked}
 
     def _note_reads(
         self,
@@ -321,7 +339,12 @@ class SyncRoster:
             elements=sorted(elements),
             population=f"run:{done.run_ids[0]}",
             interest=log.Interest.SERVICE,
-            payload={"state": done.state.value, "refused": done.refused, "counts": done.counts.plain()},
+            payload={
+                "state": done.state.value,
+                "refused": done.refused,
+                "blocked": done.blocked,
+                "counts": done.counts.plain(),
+            },
         )
         log.record(connection, entry)
 

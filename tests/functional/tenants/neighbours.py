@@ -312,6 +312,7 @@ def _erase(here: Neighbours, tenant: Tenant) -> None:
     with here.house.database.tenant(tenant.district.id) as connection:
         person_id = PersonId(connection.execute(told).scalars().all()[0])
     assert here.house.rights.erase(tenant.district.id, person_id, by=f"staff of {tenant.slug}").erased_at
+    here.house.rights.blocks.of_id(tenant.district.id, "never-came", provider="", by=f"staff of {tenant.slug}")
 
 
 def _withdraw(here: Neighbours, tenant: Tenant) -> None:

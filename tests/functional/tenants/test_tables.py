@@ -16,7 +16,7 @@ from tests.guards.test_schema import QUEUE, WITHOUT_A_TENANT
 # which are everybody's; words of ours, of which there are few; the same contract signed twice; and an attempt's id,
 # which comes from a browser.
 MAY_AGREE = {
-    "contract": {"document", "family", "policy_hash", "signed_by"},
+    "contract": {"document", "family", "kind", "policy_hash", "signed_by"},
     "course_copy": {"context_id", "origin_context_id"},
     "deep_link_item": {"kind", "lesson_id"},
     "deep_link_request": {"locale"},
