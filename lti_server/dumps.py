@@ -148,8 +148,8 @@ def programs_for(server: int) -> list[Programs]:
         raise ConfigurationError(
             [
                 f"The database server is PostgreSQL {server}; pg_dump, pg_restore and psql of version {server} or "
-                f"newer are needed, and this machine has {there}. Install the package postgresql-client-{server}, or put "
-                "the programs on PATH."
+                f"newer are needed, and this machine has {there}. Install the package postgresql-client-{server}, or "
+                "put the programs on PATH."
             ]
         )
     return fitting

@@ -41,7 +41,15 @@ def _revoked(house: House, entry: JournalEntry) -> object:
 
 
 def _erased(house: House, entry: JournalEntry) -> object:
-    return house.rights.erase.replay(entry.district_id, PersonId(UUID(entry.said["person"])))
+    """Once more where the backup knew the person; what is there of it already stays as it is."""
+    person_id = PersonId(UUID(entry.said["person"]))
+    with house.database.tenant(entry.district_id) as connection:
+        known = connection.execute(_KNOWN, {"person": person_id}).scalar_one_or_none()
+    house.rights.erase.replay(entry.district_id, person_id)
+    return known
+
+
+_KNOWN = sa.text("SELECT 1 FROM person WHERE id = :person AND wrapped_key IS NOT NULL")
 
 
 # Each kind of the journal's entries, and who does it again: a new kind is added here, or no replay ends.
