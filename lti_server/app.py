@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ from lti_server.progress import views as progress_views
 from lti_server.settings import Settings
 from lti_server.web import home, languages
 from lti_server.web.api import init_api
+from lti_server.web.cookies import set_token
 from lti_server.web.forms import exempt_from_csrf, init_csrf
 from lti_server.web.guards import init_guards
 from lti_server.web.headers import init_headers
@@ -49,10 +51,17 @@ LIMITED = ("accounts", "home", "platforms", "log", "connections", "grants", "sig
 LARGEST_REQUEST = 1024 * 1024
 
 
+class Application(Flask):
+    """Flask that does not ask of each view and hook whether it is a coroutine: none here is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(house: House) -> Flask:
     """The web application. Call it once a process, after any fork."""
     settings = house.settings
-    app = Flask("lti_server.web")
+    app = Application("lti_server.web")
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
@@ -207,11 +216,11 @@ def _keep_cookie(settings: Settings, handed: HandedOver) -> None:
 
     @after_this_request
     def keep(response: Response) -> Response:
-        response.set_cookie(
-            COOKIE + "_s", cookie, path=path, secure=True, httponly=True, samesite="None", partitioned=True
+        set_token(
+            response, COOKIE + "_s", cookie, path=path, secure=True, httponly=True, samesite="None", partitioned=True
         )
         if not settings.https:
-            response.set_cookie(COOKIE, cookie, path=path, httponly=True, samesite="Lax")
+            set_token(response, COOKIE, cookie, path=path, httponly=True, samesite="Lax")
         return response
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -99,6 +100,7 @@ class Database:
         self.role = role
         self.options = options
         self.engine = self._engine(pool_size)
+        self._singles: deque[psycopg.Connection[tuple[Any, ...]]] = deque()
 
     def _engine(self, pool_size: int) -> Engine:
         return sa.create_engine(
@@ -143,22 +145,40 @@ class Database:
     def once(self, statement: Statement, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """One statement that is a transaction by itself, with no tenant: its first row, or None.
 
-        For statements that enter their tenant themselves: it saves BEGIN and COMMIT their way to the server.
+        For statements that enter their tenant themselves: it saves BEGIN and COMMIT their way to the server. They run
+        on connections of their own, of which there are never more than requests at once.
+
+        Raises:
+            GrantRevoked: as in `tenant`.
         """
-        borrowed = self.engine.raw_connection()
-        try:
-            raw = borrowed.driver_connection
-            assert isinstance(raw, psycopg.Connection)
-            raw.autocommit = True
+        with _told():
+            raw = self._idle_single()
             try:
                 return statement.run_on(raw, values).fetchone()
             finally:
-                if not raw.closed:
-                    raw.autocommit = False
-        finally:
-            borrowed.close()
+                if raw.closed:
+                    # The server went away under this one, and under those that wait.
+                    self._close_singles()
+                else:
+                    self._singles.append(raw)
+
+    def _idle_single(self) -> psycopg.Connection[tuple[Any, ...]]:
+        with suppress(IndexError):
+            return self._singles.pop()
+        fresh = self.engine.raw_connection()
+        raw = fresh.driver_connection
+        assert isinstance(raw, psycopg.Connection)
+        fresh.detach()
+        raw.autocommit = True
+        return raw
+
+    def _close_singles(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._singles.pop().close()
 
     def dispose(self) -> None:
+        self._close_singles()
         self.engine.dispose()
         if "_apart" in self.__dict__:
             self._apart.dispose()

@@ -42,6 +42,7 @@ from lti_server.lti.picker import OpenPicker, Picker
 from lti_server.lti.platform_keys import PlatformKeys
 from lti_server.lti.registration_invitations import RegistrationInvitations
 from lti_server.lti.registrations import Registrations
+from lti_server.lti.repeated_launches import RepeatedLaunches
 from lti_server.lti.tokens import ServiceTokens
 from lti_server.lti.tool_description import Tool
 from lti_server.mail import Mail, SendMail
@@ -210,6 +211,9 @@ class House:
                 **dict.fromkeys(DATA_PRIVACY_REQUESTS, OpenDataPrivacy(self.privacy_tokens, self.settings.base_url)),
                 deep_linking.REQUEST: OpenPicker(self.policies, self._safe_address, self.settings.base_url),
             },
+            repeated=RepeatedLaunches(
+                database=self.database, ring=self.ring, open_launch=open_launch, clock=self.clock
+            ),
             clock=self.clock,
         )
 

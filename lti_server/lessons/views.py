@@ -19,6 +19,7 @@ from lti_server.web.guards import public
 
 FROM_COURSE = "course"
 MOST_PAGES_KEPT = 500
+HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +112,7 @@ def _play(parts: _Parts, lesson_id: str) -> Response:
     if context is None:
         page = render_template("lessons/reopen.html", lesson=_card(lesson, _locale()))
         return _private(make_response(page, 410))
-    language = context.locale.replace("_", "-").partition("-")[0].lower()
-    with force_locale(language if language in LANGUAGES else _locale()):
-        return parts.launched_pages.page(lesson, context, asked or lesson.activity(context.activity_id))
+    return parts.launched_pages.page(lesson, context, asked or lesson.activity(context.activity_id))
 
 
 class LaunchedPages:
@@ -127,21 +126,26 @@ class LaunchedPages:
         self._kept: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def page(self, lesson: Lesson, context: LaunchContext, asked: Activity | None) -> Response:
-        """The page with this launch's context in its place."""
+        """The page with this launch's context in its place, in the language that the launch named."""
+        language = context.locale.replace("_", "-").partition("-")[0].lower()
+        locale = language if language in LANGUAGES else _locale()
         if lesson.player is None or request.args.get("lang"):
-            return _player(lesson, context, asked)
-        key = (lesson.id, _locale(), asked.id if asked else "", context.teach_url or "")
-        parts = self._kept.get(key)
-        if parts is None:
-            place = LaunchContext(
-                token=secrets.token_hex(16), lesson_id="", api="", locale="", teach_url=context.teach_url
-            )
+            with force_locale(locale):
+                return _player(lesson, context, asked)
+        key = (lesson.id, locale, asked.id if asked else "", context.teach_url or "")
+        parts = self._kept.get(key) or self._keep(key, lesson, context, asked)
+        return _private(Response(f"{parts[0]}{_script(context)}{parts[1]}", content_type=HTML))
+
+    def _keep(
+        self, key: tuple[str, ...], lesson: Lesson, context: LaunchContext, asked: Activity | None
+    ) -> tuple[str, str]:
+        place = LaunchContext(token=secrets.token_hex(16), lesson_id="", api="", locale="", teach_url=context.teach_url)
+        with force_locale(key[1]):
             before, _, after = _player(lesson, place, asked).get_data(as_text=True).partition(_script(place))
-            parts = (before, after)
-            if len(self._kept) >= MOST_PAGES_KEPT:
-                self._kept.clear()
-            self._kept[key] = parts
-        return _private(make_response(parts[0] + _script(context) + parts[1]))
+        if len(self._kept) >= MOST_PAGES_KEPT:
+            self._kept.clear()
+        self._kept[key] = (before, after)
+        return before, after
 
 
 def _script(context: LaunchContext) -> str:

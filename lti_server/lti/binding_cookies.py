@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response
 
 from lti_server.lti.state import LONGEST_LOGIN_S
+from lti_server.web.cookies import forget_token, set_token
 
 SECURE_TWIN = "_s"
 # Beside each cookie one of no worth that a script may see: it was kept if and only if the other was.
@@ -28,25 +29,25 @@ def bind(response: Response, name: str, value: str, *, https: bool) -> None:
     (loopback alone, by the rule on BASE_URL) a plain cookie goes along for clients that keep `Secure` to https.
     """
     common: dict[str, Any] = {"max_age": LONGEST_LOGIN_S, "path": "/lti", "httponly": True}
-    response.set_cookie(name + SECURE_TWIN, value, secure=True, samesite="None", partitioned=True, **common)
+    set_token(response, name + SECURE_TWIN, value, secure=True, samesite="None", partitioned=True, **common)
     if not https:
-        response.set_cookie(name, value, samesite="Lax", **common)
+        set_token(response, name, value, samesite="Lax", **common)
 
 
 def probe(response: Response, name: str, *, https: bool) -> tuple[str, ...]:
     """Set the probes; answers their names."""
     common: dict[str, Any] = {"max_age": PROBE_S, "path": "/lti"}
-    response.set_cookie(name + SECURE_PROBE, "1", secure=True, samesite="None", partitioned=True, **common)
+    set_token(response, name + SECURE_PROBE, "1", secure=True, samesite="None", partitioned=True, **common)
     if https:
         return (name + SECURE_PROBE,)
-    response.set_cookie(name + PROBE, "1", samesite="Lax", **common)
+    set_token(response, name + PROBE, "1", samesite="Lax", **common)
     return (name + SECURE_PROBE, name + PROBE)
 
 
 def unbind(response: Response, name: str, *, https: bool) -> None:
     """The login is over."""
-    response.delete_cookie(
-        name + SECURE_TWIN, path="/lti", secure=True, samesite="None", partitioned=True, httponly=True
+    forget_token(
+        response, name + SECURE_TWIN, path="/lti", secure=True, samesite="None", partitioned=True, httponly=True
     )
     if not https:
-        response.delete_cookie(name, path="/lti", samesite="Lax", httponly=True)
+        forget_token(response, name, path="/lti", samesite="Lax", httponly=True)

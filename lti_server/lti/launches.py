@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote, urlencode, urlsplit
@@ -52,6 +52,18 @@ class LessonPlace:
     url: str | None
     hosts: tuple[str, ...]
     no_pii: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What is to be written to open a launch, a session and its log entry, and where the browser goes then.
+
+    `ids` are the keyed hashes by which a block would know the person.
+    """
+
+    values: Mapping[str, object] = field(repr=False)
+    address: str = field(repr=False)
+    ids: Collection[bytes] = ()
 
 
 class AfterLaunch(Protocol):
@@ -113,9 +125,22 @@ class OpenLaunch:
         try:
             if arrival.blocked:
                 raise _Blocked
-            return self._admit(connection, standing, launch, arrival, hashed, message.now)
+            opening = self._admit(connection, standing, launch, arrival, hashed, message.now)
         except _Blocked:
             return self._without_account(connection, standing, launch, message.now, blocked=True)
+        store.open_session(connection, opening.values)
+        return opening.address
+
+    def prepared(self, connection: Connection, message: Message, arrival: Arrival, hashed: bytes) -> Opening:
+        """What opens a launch of somebody named whose arrival was read by this keyed hash; its nonce is not spent.
+
+        Raises:
+            LaunchRejected: as when it is called.
+        """
+        standing = message.standing
+        launch = check_message(message.claims, client_id=standing.client_id, tool_origin=self._tool_origin)
+        opening = self._admit(connection, standing, launch, arrival, hashed, message.now)
+        return replace(opening, ids=candidates(standing.keys, launch.personal, hashed))
 
     def _anonymous(self, connection: Connection, message: Message) -> str:
         """Open the lesson for somebody whom the LMS does not name (LTI Core 5.3.6), where the deployment allows it.
@@ -154,7 +179,7 @@ class OpenLaunch:
         arrival: Arrival,
         hashed: bytes,
         now: datetime,
-    ) -> str:
+    ) -> Opening:
         contract_id = self._contract(standing)
         if launch.context is not None and (arrival.section_id is None or arrival.link is None):
             course_copies.record(connection, standing, launch.context.id, launch.history.contexts, now)
@@ -184,8 +209,8 @@ class OpenLaunch:
             "locale": launch.locale or standing.locale, "ticket": token_hash(ticket),
             "ticket_until": now + TICKET_LIFE, "now": now, "until": now + SESSION_LIFE,
         }  # fmt: skip
-        store.open_session(connection, session, _entry(standing, known, kept, now))
-        return lesson_address(self._base_url, place, ticket)
+        address = lesson_address(self._base_url, place, ticket)
+        return Opening(values={**session, **_entry(standing, known, kept, now)}, address=address)
 
     def _contract(self, standing: Standing) -> ContractId:
         if standing.contract_id is None:

@@ -55,6 +55,16 @@ class Handler(Protocol):
         ...
 
 
+class Repeated(Protocol):
+    """The short way, for launches that change nothing but what they open."""
+
+    def learn(self, door: bytes, keys: DistrictKeys) -> None: ...
+
+    def open(self, token: Token, state: LoginState, door: bytes) -> str | None:
+        """Where the browser goes next; None where the message must go the whole way."""
+        ...
+
+
 class _KeysWanted(Exception):
     """The set of keys must be asked for before this message can be judged."""
 
@@ -85,6 +95,7 @@ class TakeMessage:
         doors: DoorKeys,
         platform_keys: PlatformKeys,
         handlers: Mapping[str, Handler],
+        repeated: Repeated,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -92,6 +103,7 @@ class TakeMessage:
         self._doors = doors
         self._platform_keys = platform_keys
         self._handlers = handlers
+        self._repeated = repeated
         self._clock = clock
 
     def __call__(self, id_token: str, state: LoginState) -> str:
@@ -102,12 +114,17 @@ class TakeMessage:
                 where the reader can go back to the LMS.
         """
         token = signature.read(id_token)
+        door = self._door(token, state)
+        address = self._repeated.open(token, state, door)
+        return address if address is not None else self._whole_way(token, state, door)
+
+    def _whole_way(self, token: Token, state: LoginState, door: bytes) -> str:
         try:
             try:
-                return self._take(token, state, refreshed=False)
+                return self._take(token, state, door, refreshed=False)
             except _KeysWanted as keys:
                 self._platform_keys.refresh(keys.district_id, keys.key_set, keys.jwks_url, token.kid)
-            return self._take(token, state, refreshed=True)
+            return self._take(token, state, door, refreshed=True)
         except _Refused as refused:
             self._note(refused)
             raise refused.error from refused
@@ -116,14 +133,15 @@ class TakeMessage:
                 self._note_stranger(state, error)
             raise
 
-    def _take(self, token: Token, state: LoginState, *, refreshed: bool) -> str:
+    def _take(self, token: Token, state: LoginState, door: bytes, *, refreshed: bool) -> str:
         now = self._clock.now()
         with self._database.anyone() as connection:
-            standing = self._standing(connection, token, state, now)
+            standing = standing_in_force(connection, self._ring, door, now)
+            self._repeated.learn(door, standing.keys)
             if not refreshed and standing.key_set.wants_fetch(token.kid, now):
                 raise _KeysWanted(standing.district_id, standing.key_set, standing.jwks_url)
             try:
-                claims = self._verified(token, state, standing, now)
+                claims = verified(token, state, standing, now)
                 message = Message(
                     standing=standing, claims=claims, now=now, nonce_until=now + NONCE_LIFE,
                     nonce_hash=hashlib.sha256(state.nonce.encode()).digest(),
@@ -161,19 +179,22 @@ class TakeMessage:
             keys = districts.current(connection, self._ring).keys
             log.record(connection, _refusal(keys, owners[0].target_id, error, self._clock.now()))
 
-    def _standing(self, connection: Connection, token: Token, state: LoginState, now: datetime) -> Standing:
+    def _door(self, token: Token, state: LoginState) -> bytes:
         """The deployment selects district and key; the state binds issuer and client (design 2)."""
         named = deployment_of(token)
         if state.deployment_id is not None and state.deployment_id != named:
             raise LaunchRejected("other-deployment", "The launch names another installation than it began with.")
-        door = self._doors.of(Door.DEPLOYMENT, state.issuer, state.client_id, named)
-        return standing_in_force(connection, self._ring, door, now)
+        return self._doors.of(Door.DEPLOYMENT, state.issuer, state.client_id, named)
 
-    def _verified(self, token: Token, state: LoginState, standing: Standing, now: datetime) -> VerifiedClaims:
-        check_signature(token, standing)
-        return check_token(
-            token.claims, issuer=standing.issuer, client_id=standing.client_id, nonce=state.nonce, now=now
-        )
+
+def verified(token: Token, state: LoginState, standing: Standing, now: datetime) -> VerifiedClaims:
+    """The claims of a token, once its signature holds and it is for this tool, this login and this moment.
+
+    Raises:
+        LaunchRejected: `kid-unknown`, `signature`, and the reasons of `check_token`.
+    """
+    check_signature(token, standing)
+    return check_token(token.claims, issuer=standing.issuer, client_id=standing.client_id, nonce=state.nonce, now=now)
 
 
 def deployment_of(token: Token) -> str:

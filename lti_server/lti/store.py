@@ -1,4 +1,4 @@
-"""What a launch reads and writes. A repeated launch takes three statements besides BEGIN and COMMIT."""
+"""What a launch reads and writes. A repeated launch takes two statements, each a transaction by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.model import Kind, Known
 from lti_server.accounts.store import hex_fingerprints
-from lti_server.db import Statement
+from lti_server.db import Database, Statement
 from lti_server.ids import (
     ContractId,
     DeploymentRowId,
@@ -42,30 +42,29 @@ _ARRIVE = Statement(
 WITH spent AS (
   INSERT INTO spent_nonce (district_id, nonce_hash, expires_at) VALUES (:district, :nonce, :until)
   ON CONFLICT DO NOTHING RETURNING 1)
-SELECT (SELECT count(*) FROM spent) AS fresh,
-  i.id AS identity_id, p.id AS person_id, p.kind, p.wrapped_key,
-  (SELECT jsonb_object_agg(f.field, encode(f.fingerprint, 'hex')) FROM person_field f
-    WHERE f.person_id = p.id AND f.grant_id = :grant) AS fingerprints,
-  s.id AS section_id, s.name AS section_name, s.memberships_url,
-  m.id AS membership_id, m.role AS membership_role,
-  h.service_url, h.notice_types, h.handler,
-  l.id AS link_id, l.lesson_id, l.activity_id, l.section_id AS link_section_id, l.title AS link_title,
-  l.lineitems_url, l.lineitem_url, l.ags_scopes, l.deep_link_item_id,
-  EXISTS (SELECT FROM block_alias b WHERE b.district_id = :district AND b.hash = ANY(:ids)
-    AND b.provider IN ('', 'lti')) AS blocked
-FROM (SELECT 1) AS one
-LEFT JOIN identity i ON i.district_id = :district AND i.issuer = :issuer AND i.client_id = :client
-  AND i.subject_hash = :subject AND i.ended_at IS NULL
-LEFT JOIN person p ON p.id = i.person_id
-LEFT JOIN section s ON s.grant_id = :grant AND s.source_scope = :scope AND s.source_id = :context
-LEFT JOIN LATERAL (
-  SELECT m.id, m.role FROM membership m JOIN section c ON c.id = m.section_id
-  WHERE m.person_id = p.id AND m.ended_at IS NULL AND (c.id = s.id OR c.course_section_id = s.id)
-  ORDER BY c.id = s.id, m.started_at, m.id LIMIT 1) m ON true
-LEFT JOIN notice_handler h ON h.deployment_row_id = :deployment
-LEFT JOIN resource_link l ON l.deployment_row_id = :deployment AND l.resource_link_id = :link
+SELECT a.*, blocked_at_launch(:ids) AS blocked, (SELECT count(*) FROM spent) AS fresh
+FROM launch_arrival(:grant, :deployment, :issuer, :client, :subject, :context, :link) AS a
 """
 )
+# What a repeated launch stands on, and opening it while that stands (0011_repeated_launches.sql).
+_READ = Statement("SELECT * FROM launch_read(:door, :now, :subject, :context, :said_link)")
+_OPEN_AGAIN_SESSION = """
+WITH same AS (
+  SELECT launch_stands(:door, :identity, CAST(:membership AS uuid), :ids) AS stands),
+spent AS (
+  INSERT INTO spent_nonce (district_id, nonce_hash, expires_at)
+  SELECT :district, :nonce, :nonce_until FROM same WHERE stands
+  ON CONFLICT DO NOTHING RETURNING 1),
+opened AS (
+  INSERT INTO session (id, district_id, person_id, role, grant_id, grant_epoch, membership_id, resource_link_id,
+    lesson_id, activity_id, locale, ticket_hash, ticket_expires_at, created_at, expires_at)
+  SELECT :id, :district, :person, :role, :grant, :epoch, CAST(:membership AS uuid), CAST(:link AS uuid),
+    :lesson, :activity, :locale, :ticket, :ticket_until, :now, :until FROM spent),
+door AS (
+  INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)
+  SELECT 'ticket', :ticket, :district, :id, :ticket_until FROM spent)
+"""
+_OPEN_AGAIN = Statement(_OPEN_AGAIN_SESSION + log.INSERT_FROM + "spent RETURNING 1")
 
 _OPEN_SESSION = """
 WITH opened AS (
@@ -142,8 +141,10 @@ class Arrival:
 def standing(connection: Connection, ring: KeyRing, door: bytes, now: datetime) -> Standing | None:
     """Enter the tenant of a deployment by its key, and read what it stands on; None for a key that opens nothing."""
     row = _STANDING.one(connection, {"door": door, "now": now})
-    if row is None:
-        return None
+    return None if row is None else _standing(ring, row)
+
+
+def _standing(ring: KeyRing, row: tuple[Any, ...]) -> Standing:
     (
         registration_id, issuer, client_id, jwks_url, deployment_row_id, grant_id, state, epoch, version, jwks,
         fetched_at, district_id, data_key, pepper, locale, contract_id, valid_to, today, anonymous,
@@ -199,26 +200,49 @@ def arrive(
         {
             "district": standing.district_id, "nonce": nonce, "until": until, "grant": standing.grant_id,
             "issuer": standing.issuer, "client": standing.client_id, "subject": subject, "ids": list(ids),
-            "scope": str(standing.deployment_row_id),
             "context": launch.context.id if launch.context else None,
             "deployment": standing.deployment_row_id,
             "link": launch.resource_link_id,
         },
     )  # fmt: skip
     assert row is not None
-    section_id, section_name, memberships_url, membership_id, membership_role = row[6:11]
+    return _arrival(row[:-2], blocked=row[-2], fresh=row[-1] == 1)
+
+
+def _arrival(columns: tuple[Any, ...], *, blocked: bool = False, fresh: bool = True) -> Arrival:
+    section_id, section_name, memberships_url, membership_id, membership_role = columns[5:10]
+    service_url, types, handler = columns[10:13]
     return Arrival(
-        fresh=row[0] == 1,
-        blocked=row[-1],
-        known=_known(row[1:6]),
+        fresh=fresh,
+        blocked=blocked,
+        known=_known(columns[:5]),
         section_id=section_id,
         section_name=section_name or "",
         memberships_url=memberships_url,
         membership_id=membership_id,
         membership_role=membership_role,
-        notices_asked=None if row[11] is None else NoticesAsked(row[11], tuple(row[12]), row[13]),
-        link=_link(row[14:-1]),
+        notices_asked=None if service_url is None else NoticesAsked(service_url, tuple(types), handler),
+        link=_link(columns[13:]),
     )
+
+
+def read(database: Database, ring: KeyRing, look_up: Mapping[str, object]) -> tuple[Standing, Arrival] | None:
+    """All that a launch stands on, in a transaction by itself.
+
+    `look_up` has the deployment's `door`, `now`, and the launch's `subject` (hashed), `context` and `said_link`. None
+    where the door opens nothing.
+    """
+    row = database.once(_READ, look_up)
+    return None if row is None else (_standing(ring, row[:19]), _arrival(row[19:]))
+
+
+def open_again(database: Database, values: Mapping[str, object]) -> bool:
+    """Spend the nonce and open a session, if the identity and the membership still stand; else False, nothing is done.
+
+    Raises:
+        GrantRevoked: the grant was withdrawn meanwhile.
+    """
+    return database.once(_OPEN_AGAIN, values) is not None
 
 
 def _known(columns: tuple[Any, ...]) -> Known | None:
@@ -328,6 +352,6 @@ def note_family(connection: Connection, standing: Standing, launch: Launch) -> N
     connection.execute(_NOTE_FAMILY, {"id": standing.registration_id, "family": launch.product_family})
 
 
-def open_session(connection: Connection, values: Mapping[str, object], entry: Mapping[str, object]) -> None:
+def open_session(connection: Connection, values: Mapping[str, object]) -> None:
     """The session with its ticket, the ticket's door, and the log entry, in one statement."""
-    _OPEN.run(connection, {**values, **entry})
+    _OPEN.run(connection, values)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from flask import Blueprint, Response, jsonify, redirect, request
+from flask import Blueprint, Response, jsonify, request
 from flask_babel import gettext
+from werkzeug.urls import iri_to_uri
 
 from lti_server.errors import LaunchRejected
 from lti_server.lti import signature
@@ -36,6 +37,11 @@ from lti_server.lti.state import IssuedState, LoginState, NotBound, StateSigner
 from lti_server.web.guards import public
 from lti_server.web.problems import note_refusal, wants_page
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.datastructures import Headers
+
+HTML = "text/html; charset=utf-8"
 LONGEST_PARAMETER = 8_192
 JWKS_AGE_S = 3_600
 # After a login that began again in a new window, most likely a hint that is good for one use.
@@ -185,10 +191,16 @@ def _unbound(parts: LtiParts, form: Mapping[str, str], refused: NotBound) -> Res
     raise refused.refusal
 
 
+class _Onward(Response):
+    """An answer that sends the browser on. Its headers are final: the address is one already (RFC 3986)."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        return self.headers
+
+
 def _redirect(address: str, status: int) -> Response:
-    response = redirect(address, status)
-    assert isinstance(response, Response)
-    return response
+    there = address if address.isascii() else iri_to_uri(address)
+    return _Onward(b"", status, headers=[("Location", there), ("Content-Length", "0")], content_type=HTML)
 
 
 def _returned(refused: LaunchRejected, address: str) -> str:

@@ -90,12 +90,18 @@ def entry(
     return {"log_leaf": leaf_hash(**row), **{f"log_{name}": value for name, value in row.items()}}  # type: ignore[arg-type]  # one row, by its names
 
 
-INSERT = (
+_INTO = (
     "INSERT INTO log_entry (district_id, at, actor, act, decision, purpose, object_id, elements, payload, leaf_hash,"
-    " population, interest)"
-    " VALUES (:log_district, :log_at, :log_actor, :log_act, :log_decision, :log_purpose, :log_object_id,"
-    " :log_elements, :log_payload, :log_leaf, :log_population, :log_interest)"
+    " population, interest) "
 )
+_VALUES = (
+    ":log_district, :log_at, :log_actor, :log_act, :log_decision, :log_purpose, CAST(:log_object_id AS uuid),"
+    " CAST(:log_elements AS text[]), :log_payload, :log_leaf, :log_population, :log_interest"
+)
+INSERT = f"{_INTO}VALUES ({_VALUES})"
+"""One `entry`, where a statement of its own makes it."""
+INSERT_FROM = f"{_INTO}SELECT {_VALUES} FROM "  # noqa: S608 (both parts are ours)
+"""The same for each row of what is named behind it: for a statement that finds out whether there is one to log."""
 _INSERT = sa.text(INSERT)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Flask, current_app, request
+from flask import Flask, request
 
 from lti_server.errors import NotFound
 
@@ -39,9 +39,10 @@ def init_guards(app: Flask) -> None:
 
     @app.before_request
     def deny_undeclared() -> None:
-        if request.endpoint is None or request.endpoint == "static" or request.endpoint.endswith(".static"):
+        endpoint = request.endpoint
+        if endpoint is None or endpoint == "static" or endpoint.endswith(".static"):
             return
-        if declared(current_app.view_functions.get(request.endpoint)) is None:
+        if declared(app.view_functions.get(endpoint)) is None:
             raise NotFound("Check the address.")
 
 

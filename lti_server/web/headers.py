@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
@@ -15,18 +21,34 @@ PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 def init_headers(app: Flask, *, https: bool) -> None:
-    """Set the headers that a response has not set itself."""
+    """Set the headers that an answer has not set itself, below Flask: every answer passes there, its own errors too."""
+    framed, alone = _fixed("*", https), _fixed("'self'", https)
+    inner = app.wsgi_app
 
-    @app.after_request
-    def add(response: Response) -> Response:
-        frames = "*" if request.path.startswith(FRAMED) else "'self'"
-        headers = response.headers
-        headers.setdefault("Content-Security-Policy", CSP.format(frames=frames))
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Referrer-Policy", "no-referrer")
-        headers.setdefault("Permissions-Policy", PERMISSIONS)
-        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
-        headers.setdefault("Cache-Control", "no-store")
-        if https:
-            headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
-        return response
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = "/" + environ.get("PATH_INFO", "").lstrip("/")
+        fixed = framed if path.startswith(FRAMED) else alone
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            said = {name.lower() for name, _ in headers}
+            headers.extend([header for name, header in fixed if name not in said])
+            return start_response(status, headers, *exc_info)
+
+        return inner(environ, start)
+
+    app.wsgi_app = answer  # type: ignore[method-assign]  # Flask's own way to wrap an application
+
+
+def _fixed(frames: str, https: bool) -> tuple[tuple[str, tuple[str, str]], ...]:
+    """Each header under its name in small letters."""
+    headers = {
+        "Content-Security-Policy": CSP.format(frames=frames),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Permissions-Policy": PERMISSIONS,
+        "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
+        "Cache-Control": "no-store",
+    }
+    if https:
+        headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+    return tuple((name.lower(), (name, value)) for name, value in headers.items())

@@ -14,13 +14,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TESTS: tuple[str, ...] = (
     "tests/unit/lti", "tests/functional/test_launch.py", "tests/functional/test_launch_refused.py",
-    "tests/functional/test_hostile_launches.py", "tests/functional/test_cookieless_launch.py",
+    "tests/functional/test_repeated_launches.py", "tests/functional/test_hostile_launches.py",
+    "tests/functional/test_cookieless_launch.py",
 )  # fmt: skip
 LTI = "lti_server/lti/"
 STORAGE = LTI + "static/lti/platform_storage.js"
 # What a page's own script checks, Chromium alone can tell.
 IN_CHROMIUM = ("tests/browser/test_cookieless_launch.py",)
 STEPS = "lti_server/migrations/versions/0001_launch.sql"
+AGAIN = "lti_server/migrations/versions/0011_repeated_launches.sql"
 STANDING = "lti_server/migrations/versions/0005_grants.sql"
 
 
@@ -97,6 +99,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("ticket: once", STEPS, "s.ticket_used_at IS NULL AND ", ""),
     Mutant("ticket: a minute", STEPS, "s.ticket_expires_at > moment", "s.id = s.id"),
     Mutant("session: grant and epoch", STEPS, " AND g.state = 'active' AND g.epoch = s.grant_epoch", ""),
+    Mutant("repeated: nothing but what it opens", LTI + "repeated_launches.py", "        raise _ChangesMore(name)", "        return lambda *_, **__: None"),
+    Mutant("repeated: resource links alone", LTI + "repeated_launches.py", "if message_type(claims) != RESOURCE_LINK_REQUEST:", "if False:"),
+    Mutant("repeated: what stood still stands", LTI + "store.py", "FROM same WHERE stands", "FROM same"),
+    Mutant("repeated: the identity lives", AGAIN, "i.ended_at IS NULL AND p.wrapped_key", "p.wrapped_key"),
+    Mutant("repeated: the person was not erased", AGAIN, " AND p.wrapped_key IS NOT NULL", ""),
+    Mutant("repeated: the membership lives", AGAIN, " AND m.ended_at IS NULL));", "));"),
     Mutant("person: one at a time", LTI + "launches.py", "            people.lock_subject(connection, hashed)\n", ""),
     Mutant("collect gate", "lti_server/privacy/collect.py", "if element is None or text is None:", "if text is None:"),
 )  # fmt: skip

@@ -59,6 +59,10 @@ class Case:
     role: str | None = None
 
 
+# A link that opened before is known by what it opened then, whatever it has lost of that since.
+OPENS_WHERE_KNOWN = frozenset({"custom parameter unexpanded", "custom climbs the path", "no custom at all"})
+
+
 def says(case_name: str, outcome: str, role: str | None = None, /, **changes: Any) -> Case:
     return Case(case_name, lambda scene: scene.says(**changes), outcome, role)
 
