@@ -194,13 +194,11 @@ class House:
     def take_message(self) -> TakeMessage:
         """The way in for launches, with a handler for each message type."""
         open_launch = OpenLaunch(
-            intake=self.intake,
-            policies=self.policies,
-            lessons=LessonsAtLaunch(self.catalogue),
-            after_teacher=self._after_teacher,
-            notices_offered=self.notice_handlers.after_launch,
+            intake=self.intake, policies=self.policies, lessons=LessonsAtLaunch(self.catalogue),
+            after_teacher=self._after_teacher, notices_offered=self.notice_handlers.after_launch,
             base_url=self.settings.base_url,
-        )
+        )  # fmt: skip
+        repeated = RepeatedLaunches(database=self.database, ring=self.ring, open_launch=open_launch, clock=self.clock)
         return TakeMessage(
             database=self.database,
             ring=self.ring,
@@ -211,9 +209,7 @@ class House:
                 **dict.fromkeys(DATA_PRIVACY_REQUESTS, OpenDataPrivacy(self.privacy_tokens, self.settings.base_url)),
                 deep_linking.REQUEST: OpenPicker(self.policies, self._safe_address, self.settings.base_url),
             },
-            repeated=RepeatedLaunches(
-                database=self.database, ring=self.ring, open_launch=open_launch, clock=self.clock
-            ),
+            repeated=repeated,
             clock=self.clock,
         )
 

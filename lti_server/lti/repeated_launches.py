@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from lti_server.accounts import store as people
 from lti_server.accounts.model import Subject
 from lti_server.db import Database
-from lti_server.errors import GrantRevoked, LaunchRejected
+from lti_server.errors import GrantRevoked, LaunchRejected, NotFound
 from lti_server.ids import Clock
 from lti_server.lti import store
 from lti_server.lti.claims import LTI, RESOURCE_LINK_REQUEST, message_type
@@ -73,7 +73,7 @@ class RepeatedLaunches:
             return None
         try:
             return self._opened(token, state, door, keys, asked)
-        except (LaunchRejected, GrantRevoked, _ChangesMore):
+        except (LaunchRejected, GrantRevoked, NotFound, _ChangesMore):
             return None
 
     def _opened(self, token: Token, state: LoginState, door: bytes, keys: DistrictKeys, asked: LookUp) -> str | None:

@@ -46,7 +46,7 @@ SELECT a.*, blocked_at_launch(:ids) AS blocked, (SELECT count(*) FROM spent) AS 
 FROM launch_arrival(:grant, :deployment, :issuer, :client, :subject, :context, :link) AS a
 """
 )
-# What a repeated launch stands on, and opening it while that stands (0011_repeated_launches.sql).
+# What a repeated launch stands on, and opening it while that stands (0013_repeated_launches.sql).
 _READ = Statement("SELECT * FROM launch_read(:door, :now, :subject, :context, :said_link)")
 _OPEN_AGAIN_SESSION = """
 WITH same AS (

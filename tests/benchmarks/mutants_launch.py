@@ -22,7 +22,7 @@ STORAGE = LTI + "static/lti/platform_storage.js"
 # What a page's own script checks, Chromium alone can tell.
 IN_CHROMIUM = ("tests/browser/test_cookieless_launch.py",)
 STEPS = "lti_server/migrations/versions/0001_launch.sql"
-AGAIN = "lti_server/migrations/versions/0011_repeated_launches.sql"
+AGAIN = "lti_server/migrations/versions/0013_repeated_launches.sql"
 STANDING = "lti_server/migrations/versions/0005_grants.sql"
 
 

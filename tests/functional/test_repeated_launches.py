@@ -83,7 +83,7 @@ def test_another_process_finds_its_own_way_first(
 
 GONE = {
     "the identity ended": "UPDATE identity SET ended_at = now()",
-    "the person was erased": "UPDATE person SET wrapped_key = NULL, erased_at = now()",
+    "the person was erased": "UPDATE person SET wrapped_key = NULL, key_destroyed_at = now()",
     "the membership ended": "UPDATE membership SET ended_at = now()",
     "the connection was suspended": "UPDATE grants SET state = 'suspended'",
     "the connection was withdrawn": "UPDATE grants SET state = 'revoking', epoch = epoch + 1",
