@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -63,7 +63,7 @@ class Opening:
 
     values: Mapping[str, object] = field(repr=False)
     address: str = field(repr=False)
-    ids: Collection[bytes] = ()
+    ids: Sequence[bytes] = ()
 
 
 class AfterLaunch(Protocol):

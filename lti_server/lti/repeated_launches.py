@@ -101,7 +101,7 @@ class RepeatedLaunches:
             return None
         values = {
             "door": door, "identity": arrival.known.identity_id, "nonce": message.nonce_hash,
-            "nonce_until": message.nonce_until, **opening.values,
+            "nonce_until": message.nonce_until, "ids": list(opening.ids), **opening.values,
         }  # fmt: skip
         return opening.address if store.open_again(self._database, values) else None
 

@@ -42,11 +42,11 @@ _ARRIVE = Statement(
 WITH spent AS (
   INSERT INTO spent_nonce (district_id, nonce_hash, expires_at) VALUES (:district, :nonce, :until)
   ON CONFLICT DO NOTHING RETURNING 1)
-SELECT a.*, blocked_at_launch(:ids) AS blocked, (SELECT count(*) FROM spent) AS fresh
+SELECT a.*, launch_blocked(:ids) AS blocked, (SELECT count(*) FROM spent) AS fresh
 FROM launch_arrival(:grant, :deployment, :issuer, :client, :subject, :context, :link) AS a
 """
 )
-# What a repeated launch stands on, and opening it while that stands (0013_repeated_launches.sql).
+# What a repeated launch stands on, and opening it while that stands (0014_repeated_launches.sql).
 _READ = Statement("SELECT * FROM launch_read(:door, :now, :subject, :context, :said_link)")
 _OPEN_AGAIN_SESSION = """
 WITH same AS (

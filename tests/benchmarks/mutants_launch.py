@@ -22,7 +22,7 @@ STORAGE = LTI + "static/lti/platform_storage.js"
 # What a page's own script checks, Chromium alone can tell.
 IN_CHROMIUM = ("tests/browser/test_cookieless_launch.py",)
 STEPS = "lti_server/migrations/versions/0001_launch.sql"
-AGAIN = "lti_server/migrations/versions/0013_repeated_launches.sql"
+AGAIN = "lti_server/migrations/versions/0014_repeated_launches.sql"
 STANDING = "lti_server/migrations/versions/0005_grants.sql"
 
 
@@ -104,7 +104,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("repeated: what stood still stands", LTI + "store.py", "FROM same WHERE stands", "FROM same"),
     Mutant("repeated: the identity lives", AGAIN, "i.ended_at IS NULL AND p.wrapped_key", "p.wrapped_key"),
     Mutant("repeated: the person was not erased", AGAIN, " AND p.wrapped_key IS NOT NULL", ""),
-    Mutant("repeated: the membership lives", AGAIN, " AND m.ended_at IS NULL));", "));"),
+    Mutant("repeated: the membership lives", AGAIN, " AND m.ended_at IS NULL))", "))"),
+    Mutant("repeated: not blocked", AGAIN, "    AND NOT launch_blocked(ids);", ";"),
     Mutant("person: one at a time", LTI + "launches.py", "            people.lock_subject(connection, hashed)\n", ""),
     Mutant("collect gate", "lti_server/privacy/collect.py", "if element is None or text is None:", "if text is None:"),
 )  # fmt: skip

@@ -63,9 +63,14 @@ BEGIN
     LATERAL launch_arrival(s.grant_id, s.deployment_row_id, s.issuer, s.client_id, by_subject, by_context, by_link) a;
 END $$;
 
--- Enter the tenant again; true where the person is still known by this identity, and still in this membership. That the
--- grant stands at its epoch, the session's own trigger sees to, and holds to the end.
-CREATE FUNCTION launch_stands(door bytea, by_identity uuid, in_membership uuid) RETURNS boolean
+-- Whether a launch is by somebody who is blocked, by any of these keyed hashes; inside the tenant.
+CREATE FUNCTION launch_blocked(ids bytea[]) RETURNS boolean LANGUAGE sql STABLE
+AS $$ SELECT EXISTS (SELECT FROM block_alias b
+  WHERE b.district_id = current_district() AND b.hash = ANY (ids) AND b.provider IN ('', 'lti')) $$;
+
+-- Enter the tenant again; true where the person is still known by this identity, still in this membership, and not
+-- blocked. That the grant stands at its epoch, the session's own trigger sees to, and holds to the end.
+CREATE FUNCTION launch_stands(door bytea, by_identity uuid, in_membership uuid, ids bytea[]) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
@@ -73,5 +78,6 @@ BEGIN
   RETURN EXISTS (SELECT FROM identity i JOIN person p ON p.id = i.person_id
       WHERE i.id = by_identity AND i.ended_at IS NULL AND p.wrapped_key IS NOT NULL)
     AND (in_membership IS NULL
-      OR EXISTS (SELECT FROM membership m WHERE m.id = in_membership AND m.ended_at IS NULL));
+      OR EXISTS (SELECT FROM membership m WHERE m.id = in_membership AND m.ended_at IS NULL))
+    AND NOT launch_blocked(ids);
 END $$;
