@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from lti_server.errors import ConfigurationError
 from lti_server.house import House
-from lti_server.ids import DistrictId, GrantId, PersonId
+from lti_server.ids import DistrictId, GrantId, PersonId, SectionId
 from lti_server.privacy.grant_states import Use
 from lti_server.privacy.journal import JournalEntry, JournalKind
 
@@ -40,6 +40,11 @@ def _revoked(house: House, entry: JournalEntry) -> object:
     return house.grants.withdraw.replay(entry.district_id, grant, int(entry.said["epoch"]), uses)
 
 
+def _narrowed(house: House, entry: JournalEntry) -> object:
+    grant, keep = GrantId(UUID(entry.said["grant"])), [SectionId(UUID(one)) for one in entry.said["sections"]]
+    return house.grants.withdraw.replay_narrowing(entry.district_id, grant, int(entry.said["epoch"]), keep)
+
+
 def _erased(house: House, entry: JournalEntry) -> object:
     """Once more where the backup knew the person; what is there of it already stays as it is."""
     person_id = PersonId(UUID(entry.said["person"]))
@@ -53,7 +58,11 @@ _KNOWN = sa.text("SELECT 1 FROM person WHERE id = :person AND wrapped_key IS NOT
 
 
 # Each kind of the journal's entries, and who does it again: a new kind is added here, or no replay ends.
-AGAIN: Mapping[JournalKind, Again] = {JournalKind.REVOCATION: _revoked, JournalKind.ERASURE: _erased}
+AGAIN: Mapping[JournalKind, Again] = {
+    JournalKind.REVOCATION: _revoked,
+    JournalKind.NARROWING: _narrowed,
+    JournalKind.ERASURE: _erased,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

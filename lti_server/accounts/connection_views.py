@@ -141,13 +141,14 @@ def _shown(found: GrantView) -> dict[str, object]:
         "state_text": _states()[found.state],
         "uses": [_uses()[use] for use in found.uses],
         "use_names": list(found.uses),
+        "narrowed_to": None if found.sections is None else len(found.sections),
         "may_revoke": GrantState(found.state) not in WITHDRAWN,
         "in_flight": found.in_flight,
         "waiting": any(one.acknowledged_at is None for one in found.receipts),
         "receipts": [
             {
                 "id": one.id,
-                "uses": [_uses()[use] for use in one.uses],
+                "uses": [_uses()[use] for use in one.uses] or [_("some classes")],
                 "requested_at": format_datetime(one.requested_at.astimezone(UTC)),
                 "acknowledged_at": format_datetime(one.acknowledged_at.astimezone(UTC)) if one.acknowledged_at else "",
                 "dispose_by": one.dispose_by,

@@ -13,6 +13,11 @@ from lti_server.privacy.participants import Done, Withdrawal
 
 _CARRY_SESSIONS = sa.text(
     "UPDATE session SET grant_epoch = :epoch WHERE grant_id = :grant AND grant_epoch = :epoch - 1 AND ended_at IS NULL"
+    # Of a narrowed grant, whoever is in a section that it reaches (privacy/population.py).
+    " AND NOT EXISTS (SELECT FROM membership m WHERE m.id = session.membership_id"
+    " AND NOT grant_reaches(:grant, m.section_id))"
+    " AND NOT EXISTS (SELECT FROM resource_link l WHERE l.id = session.resource_link_id AND l.section_id IS NOT NULL"
+    " AND NOT grant_reaches(:grant, l.section_id))"
 )
 _END_SESSIONS = sa.text(
     "UPDATE session SET ended_at = :at, ticket_expires_at = least(ticket_expires_at, :at)"
@@ -24,6 +29,12 @@ _CLOSE_DOORS = sa.text(
 )
 _WIPE_TOKENS = sa.text("DELETE FROM lesson_token WHERE session_id = ANY(:ids)")
 _END_IDENTITIES = sa.text("UPDATE identity SET ended_at = :at WHERE grant_id = :grant AND ended_at IS NULL")
+
+# Of a narrowed grant: who was in sections alone that it does not reach any more, and has nothing else here.
+_END_OUTSIDE = sa.text(
+    "UPDATE identity SET ended_at = :at WHERE grant_id = :grant AND ended_at IS NULL AND grant_lost(:grant, person_id)"
+)
+_DROP_OUTSIDE = sa.text("DELETE FROM person_field WHERE grant_id = :grant AND grant_lost(:grant, person_id)")
 
 
 class SignIns:
@@ -41,7 +52,13 @@ class SignIns:
         values = {"grant": withdrawal.grant_id, "epoch": withdrawal.epoch, "at": withdrawal.at}
         ended = list(connection.execute(_END_SESSIONS, values).scalars())
         tokens = close_sessions(connection, ended)
-        identities = connection.execute(_END_IDENTITIES, values).rowcount if withdrawal.whole else 0
+        if withdrawal.whole:
+            identities = connection.execute(_END_IDENTITIES, values).rowcount
+        elif withdrawal.narrowing:
+            identities = connection.execute(_END_OUTSIDE, values).rowcount
+            connection.execute(_DROP_OUTSIDE, values)
+        else:
+            identities = 0
         return Done(counts={"sessions": len(ended), "lesson_tokens": tokens, "identities": identities})
 
 

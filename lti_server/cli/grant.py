@@ -12,9 +12,9 @@ from lti_server.app import House
 from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
 from lti_server.db import Door, enter_by
-from lti_server.errors import Conflict, NotFound
-from lti_server.ids import GrantId
-from lti_server.privacy import grant_view
+from lti_server.errors import Conflict, InvalidInput, NotFound
+from lti_server.ids import GrantId, SectionId
+from lti_server.privacy import grant_view, population
 from lti_server.privacy.districts import District
 from lti_server.privacy.grant_states import Use
 
@@ -94,6 +94,51 @@ def revoke(
     house.grants.withdraw.begin(
         district.id, wanted, by=operator(), reason=reason, uses=frozenset(map(Use, uses)) or frozenset(Use)
     )
+    return _waited_for(house, district, wanted, patience_s)
+
+
+@grant.command()
+@click.argument("grant_id")
+@click.option("--section", "sections", multiple=True, help="A section that stays, by its id.")
+@click.option("--school", "schools", multiple=True, help="A school whose sections stay, by its name.")
+@click.option("--grade", "grades", multiple=True, help="A grade whose sections stay.")
+@click.option("--reason", help="For the log and the receipt; name nobody.")
+@click.option("--dry-run", is_flag=True, help="Say what would end, and change nothing.")
+@click.option("--wait", "patience_s", default=120.0, show_default=True, type=click.FloatRange(0, 3600),
+              help="Seconds to wait for what is in flight.")  # fmt: skip
+@answers
+def narrow(
+    grant_id: str,
+    sections: tuple[str, ...],
+    schools: tuple[str, ...],
+    grades: tuple[str, ...],
+    reason: str | None,
+    dry_run: bool,
+    patience_s: float,
+) -> dict[str, Any]:
+    """Keep some sections of a connection; for everybody outside it is revoked. It is never wide again."""
+    house = open_house()
+    district, wanted = _find(house, grant_id)
+    with house.database.tenant(district.id) as connection:
+        keep = population.named(connection, wanted, sections=_sections(sections), schools=schools, grades=grades)
+        would_end = dict(population.outside(connection, wanted, keep))
+    if dry_run:
+        note(house, district, "grant narrow --dry-run", grant=str(wanted))
+        return {**_shown(house, district, wanted), "would_end": would_end}
+    if not reason:
+        raise click.UsageError('Give a reason: --reason "...". It goes into the log and names nobody.')
+    house.grants.withdraw.narrow(district.id, wanted, keep, by=operator(), reason=reason)
+    return _waited_for(house, district, wanted, patience_s)
+
+
+def _sections(given: tuple[str, ...]) -> list[SectionId]:
+    try:
+        return [SectionId(UUID(one)) for one in given]
+    except ValueError as error:
+        raise InvalidInput("One of the sections is no id. `lti-server section list` shows them.") from error
+
+
+def _waited_for(house: House, district: District, wanted: GrantId, patience_s: float) -> dict[str, Any]:
     if not house.grants.withdraw.finish(district.id, wanted, patience_s=patience_s, on_wait=_say_waiting):
         raise Conflict(
             "Nothing new passes any more, but something is still in flight, so the revocation is not acknowledged yet. "

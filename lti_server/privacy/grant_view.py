@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.errors import NotFound
 from lti_server.ids import GrantId
+from lti_server.privacy.population import reached
 from lti_server.privacy.tables import grants, revocation, revocation_receipt, upstream_revocation
 from lti_server.web.paging import After
 
@@ -56,7 +57,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantView:
-    """A grant as it stands. `in_flight`: pages, sends and commits under way now."""
+    """A grant as it stands. `in_flight`: pages, sends and commits under way now.
+
+    `sections` are those that a narrowed one reaches, None where it reaches all.
+    """
 
     id: GrantId
     provider: str
@@ -66,13 +70,16 @@ class GrantView:
     population: str
     created_at: datetime
     in_flight: int
+    sections: tuple[str, ...] | None
     receipts: tuple[Receipt, ...]
 
     def plain(self) -> dict[str, Any]:
         return {
             "id": str(self.id), "state": self.state, "epoch": self.epoch, "provider": self.provider,
             "uses": list(self.uses), "population": self.population, "created_at": _text(self.created_at),
-            "in_flight": self.in_flight, "receipts": [one.plain() for one in self.receipts],
+            "in_flight": self.in_flight,
+            "sections": None if self.sections is None else list(self.sections),
+            "receipts": [one.plain() for one in self.receipts],
         }  # fmt: skip
 
 
@@ -104,7 +111,9 @@ def view(connection: Connection, grant_id: GrantId, population: Population) -> G
         raise NotFound("There is no such grant. `lti-server grant list` shows those there are.")
     return GrantView(
         id=grant_id, provider=row.provider, state=row.state, epoch=row.epoch, uses=tuple(sorted(row.uses)),
-        population=population(connection, row.provider), created_at=row.created_at, in_flight=row.in_flight,
+        population="sections" if row.narrowed else population(connection, row.provider),
+        created_at=row.created_at, in_flight=row.in_flight,
+        sections=tuple(map(str, reached(connection, grant_id))) if row.narrowed else None,
         receipts=tuple(_receipts(connection, grant_id)),
     )  # fmt: skip
 

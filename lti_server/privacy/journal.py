@@ -40,6 +40,8 @@ class JournalKind(StrEnum):
     """`block`: the id of the block that was lifted."""
     REVOCATION = "revocation"
     """`grant`, `epoch`: as of which epoch it is withdrawn; `uses`: what was taken from it."""
+    NARROWING = "narrowing"
+    """`grant`, `epoch`; `sections`: those that it reaches from then on."""
 
 
 def _id(value: object) -> bool:
@@ -69,6 +71,7 @@ MEMBERS: Mapping[JournalKind, Mapping[str, Callable[[object], bool]]] = MappingP
         JournalKind.BLOCK: {"block": _id, "provider": _word, "hashes": _all(_hash)},
         JournalKind.UNBLOCK: {"block": _id},
         JournalKind.REVOCATION: {"grant": _id, "epoch": _number, "uses": _all(_word)},
+        JournalKind.NARROWING: {"grant": _id, "epoch": _number, "sections": _all(_id)},
     }
 )
 

@@ -29,6 +29,11 @@ class Withdrawal:
     keys: DistrictKeys = field(repr=False)
 
     @property
+    def narrowing(self) -> bool:
+        """Whether no use is withdrawn, but sections: whoever is outside them (privacy/population.py)."""
+        return not self.uses
+
+    @property
     def whole(self) -> bool:
         """Whether nothing of the grant is left."""
         return not self.left

@@ -51,7 +51,11 @@ OTHERS = (
             }
         ),
     ),
-    Table(name="grants", columns=nobody("id district_id provider state epoch created_at ended_at uses", _GRANT)),
+    Table(
+        name="grants",
+        columns=nobody("id district_id provider state epoch created_at ended_at uses narrowed", _GRANT),
+    ),
+    Table(name="grant_section", columns=nobody("district_id grant_id section_id", "the classes that it reaches")),
     Table(
         name="revocation",
         columns=nobody(

@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection
 
 from lti_server.db import Database
 from lti_server.errors import Conflict, NotFound
-from lti_server.ids import Clock, DistrictId, GrantId, new_id
-from lti_server.privacy import grants, log
+from lti_server.ids import Clock, DistrictId, GrantId, SectionId, new_id
+from lti_server.privacy import grants, log, population
 from lti_server.privacy.districts import District
 from lti_server.privacy.grant_states import WITHDRAWN, GrantState, Use
 from lti_server.privacy.journal import Journal, JournalKind
@@ -155,6 +155,34 @@ class Withdraw:
         )  # fmt: skip
         return begun.id
 
+    def narrow(
+        self, district_id: DistrictId, grant_id: GrantId, keep: Sequence[SectionId], *, by: str, reason: str
+    ) -> UUID:
+        """Phase 1 of a narrowing: from here on these sections alone are reached; for all others it is a revocation.
+
+        Raises:
+            NotFound, Conflict: there is no such grant, or it is withdrawn.
+        """
+        now = self._clock.now()
+        with self._database.tenant(district_id) as connection:
+            district = self._district(connection)
+            sealed = district.keys.seal("revocation", "reason", grant_id, reason)
+            begun, standing = population.narrow(connection, grant_id, keep, by=by, now=now, reason=sealed)
+            withdrawal = self._read(connection, district, begun)
+            for participant in self._participants:
+                participant.carry_on(connection, withdrawal)
+            told = {"reason": reason, "sections": [str(one) for one in keep], "epoch": standing.epoch}
+            self._log(connection, district, "grant narrow", by, grant_id, told)
+            self._queue.defer(
+                connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=now + RESUMED_AFTER,
+                district_id=str(district.id), grant_id=str(grant_id),
+            )  # fmt: skip
+            self._journal().append(
+                JournalKind.NARROWING, district_id=district.id, at=now, grant=str(grant_id), epoch=standing.epoch,
+                sections=[str(one) for one in keep],
+            )  # fmt: skip
+        return begun
+
     def replay(self, district_id: DistrictId, grant_id: GrantId, epoch: int, uses: frozenset[Use]) -> bool:
         """Do again what the journal tells and a restored backup does not know; False where there is nothing to do."""
         with self._database.tenant(district_id) as connection:
@@ -166,6 +194,21 @@ class Withdraw:
             if standing.state in WITHDRAWN or standing.epoch >= epoch or not left:
                 return False
             self.begin_on(connection, grant_id, by="restore", reason="The journal says so.", uses=left)
+        return self.finish(district_id, grant_id)
+
+    def replay_narrowing(
+        self, district_id: DistrictId, grant_id: GrantId, epoch: int, keep: Sequence[SectionId]
+    ) -> bool:
+        """As `replay`, for a narrowing; a section that the backup does not know reaches nobody."""
+        with self._database.tenant(district_id) as connection:
+            try:
+                standing = grants.standing_of(connection, grant_id)
+            except NotFound:
+                return False
+            known = population.known(connection, grant_id, keep)
+        if standing.state in WITHDRAWN or standing.epoch >= epoch:
+            return False
+        self.narrow(district_id, grant_id, known, by="restore", reason="The journal says so.")
         return self.finish(district_id, grant_id)
 
     def finish(

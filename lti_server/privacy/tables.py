@@ -62,6 +62,16 @@ grants = sa.Table(
     sa.Column("created_at", UTC, nullable=False),
     sa.Column("ended_at", UTC),
     sa.Column("uses", pg.ARRAY(sa.Text), nullable=False, server_default="{signin,roster}"),
+    sa.Column("narrowed", sa.Boolean, nullable=False, server_default=sa.false()),
+)
+
+grant_section = sa.Table(
+    "grant_section",
+    metadata,
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False),
+    sa.Column("section_id", sa.ForeignKey("section.id"), nullable=False, index=True),
+    sa.PrimaryKeyConstraint("grant_id", "section_id"),
 )
 
 revocation = sa.Table(

@@ -14,6 +14,10 @@ from lti_server.progress.outbox import TASK
 
 _CARRY = sa.text(
     "UPDATE grade_delivery SET epoch = :epoch WHERE grant_id = :grant AND epoch = :epoch - 1 AND state = 'queued'"
+    # Of a narrowed grant, those of sections that it reaches (privacy/population.py).
+    " AND NOT EXISTS (SELECT FROM grade_column c JOIN resource_link l ON l.id = c.resource_link_id"
+    " WHERE c.id = grade_delivery.column_id AND l.section_id IS NOT NULL"
+    " AND NOT grant_reaches(:grant, l.section_id))"
 )
 _CANCEL_JOBS = sa.text(
     "SELECT procrastinate_cancel_job_v1(j.id, false, true) FROM procrastinate_jobs j JOIN grade_delivery d"

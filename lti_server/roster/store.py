@@ -23,7 +23,7 @@ def readable(connection: Connection, section_id: SectionId | None) -> list[Reada
         "SELECT s.id, s.grant_id, s.source_id, s.name, s.memberships_url, s.source_scope, s.differences_url,"
         " s.read_whole_at FROM section s JOIN grants g ON g.id = s.grant_id"
         " WHERE s.provider = 'lti' AND s.memberships_url IS NOT NULL AND s.archived_at IS NULL AND g.state = 'active'"
-        " AND 'roster' = ANY (g.uses)"
+        " AND 'roster' = ANY (g.uses) AND grant_reaches(g.id, s.id)"
         " AND (CAST(:id AS uuid) IS NULL OR s.id = :id) ORDER BY s.created_at, s.id"
     )
     return [

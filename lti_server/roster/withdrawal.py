@@ -17,6 +17,16 @@ _CLOSE_SECTIONS = sa.text(
     "UPDATE section SET archived_at = :at WHERE grant_id = :grant AND archived_at IS NULL AND NOT EXISTS"
     " (SELECT FROM membership m WHERE m.section_id = section.id AND m.ended_at IS NULL)"
 )
+# Of a narrowed grant: what it does not reach any more (privacy/population.py).
+_END_OUTSIDE = sa.text(
+    "UPDATE membership SET ended_at = :at WHERE grant_id = :grant AND ended_at IS NULL"
+    " AND NOT grant_reaches(:grant, section_id)"
+)
+_CLOSE_OUTSIDE = sa.text(
+    "UPDATE section SET archived_at = :at WHERE grant_id = :grant AND archived_at IS NULL"
+    " AND NOT grant_reaches(:grant, id) AND NOT EXISTS"
+    " (SELECT FROM membership m WHERE m.section_id = section.id AND m.ended_at IS NULL)"
+)
 _END_RUNS = sa.text(
     "UPDATE roster_run SET state = 'failed', detail = 'The connection was withdrawn; nothing was changed.',"
     " finished_at = :at WHERE grant_id = :grant AND state IN ('running', 'planned', 'held')"
@@ -37,6 +47,8 @@ class Rosters:
 
     def on_revoked(self, connection: Connection, withdrawal: Withdrawal) -> Done:
         """End memberships by this grant (by its rosters, where sign-in is left); they stay as history."""
+        if withdrawal.narrowing:
+            return Done(counts=self._narrowed(connection, withdrawal))
         if Use.ROSTER not in withdrawal.uses and not withdrawal.whole:
             return Done(counts={})
         values = {"grant": withdrawal.grant_id, "at": withdrawal.at, "whole": withdrawal.whole}
@@ -45,3 +57,9 @@ class Rosters:
         memberships = connection.execute(_END_MEMBERSHIPS, values).rowcount
         sections = connection.execute(_CLOSE_SECTIONS, values).rowcount if withdrawal.whole else 0
         return Done(counts={"jobs": jobs, "runs": runs, "memberships": memberships, "sections": sections})
+
+    def _narrowed(self, connection: Connection, withdrawal: Withdrawal) -> dict[str, int]:
+        values = {"grant": withdrawal.grant_id, "at": withdrawal.at}
+        memberships = connection.execute(_END_OUTSIDE, values).rowcount
+        sections = connection.execute(_CLOSE_OUTSIDE, values).rowcount
+        return {"memberships": memberships, "sections": sections}

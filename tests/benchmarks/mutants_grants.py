@@ -8,9 +8,11 @@ from tests.benchmarks.mutants_launch import Mutant, main
 
 TESTS = (
     "tests/unit/privacy/test_grant_states.py", "tests/integration/privacy/test_grants.py",
-    "tests/integration/roster/test_revocation.py", "tests/integration/privacy/test_revocation_histories.py",
+    "tests/integration/roster/test_revocation.py", "tests/integration/roster/test_narrowing.py",
+    "tests/integration/privacy/test_revocation_histories.py",
 )  # fmt: skip
 PRIVACY = "lti_server/privacy/"
+POPULATION = "lti_server/migrations/versions/0014_population.sql"
 HELD = "lti_server/migrations/versions/0005_grants.sql"
 
 MUTANTS = (
@@ -31,6 +33,11 @@ MUTANTS = (
     Mutant("memberships end", "lti_server/roster/withdrawal.py", "WHERE grant_id = :grant AND ended_at IS NULL\"\n    \" AND (:whole", "WHERE grant_id = :grant AND ended_at IS NULL AND false\"\n    \" AND (:whole"),
     Mutant("another grant's memberships stay", "lti_server/roster/withdrawal.py", "UPDATE membership SET ended_at = :at WHERE grant_id = :grant AND", "UPDATE membership SET ended_at = :at WHERE"),
     Mutant("jobs cancelled", "lti_server/roster/withdrawal.py", "WHERE j.status = 'todo'", "WHERE j.status = 'doing'"),
+    Mutant("population: of a membership", POPULATION, "    inside := grant_reaches(NEW.grant_id, NEW.section_id);\n", "    inside := true;\n"),
+    Mutant("population: of a section", POPULATION, "  IF NOT inside THEN", "  IF NOT inside AND TG_TABLE_NAME = 'membership' THEN"),
+    Mutant("population: stays narrow", POPULATION, "IF OLD.narrowed AND NOT NEW.narrowed THEN", "IF false THEN"),
+    Mutant("population: what is outside ends", "lti_server/roster/withdrawal.py", "    \" AND NOT grant_reaches(:grant, section_id)\"\n)", "    \" AND false\"\n)"),
+    Mutant("population: sessions outside", "lti_server/accounts/withdrawal.py", "AND NOT grant_reaches(:grant, m.section_id))\"", "AND false)\""),
     Mutant("quarantine", "lti_server/accounts/store.py", "person_field.c.grant_id.not_in(withdrawn())", "person_field.c.grant_id.is_not(None)"),
 )  # fmt: skip
 

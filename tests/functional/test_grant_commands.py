@@ -123,3 +123,42 @@ def test_an_unknown_grant_is_a_problem_document(command: Any, given: str) -> Non
 
 def test_resuming_what_is_not_suspended_says_so(command: Any, grant: str) -> None:
     assert "not suspended" in command("resume", grant, code=1)["detail"]
+
+
+COURSES = {
+    name: {
+        "lti_context": {"id": name, "title": name, "type": ["CourseSection"]},
+        "lti_resource_link": {"id": f"link-{name}", "title": "A lesson"},
+        "sub": f"pupil-{name}",
+    }
+    for name in ("course-1", "course-2", "course-3")
+}
+
+
+def test_narrowing_lets_the_class_that_stays_launch_and_nobody_else(
+    command: Any, grant: str, app: Flask, house: House, district: District, platform: Platform
+) -> None:
+    tickets = {}
+    for name in ("course-1", "course-2"):
+        tickets[name] = world.launch(app.test_client(), platform, house, **COURSES[name]).location
+    with house.database.tenant(district.id) as connection:
+        found = connection.execute(sa.text("SELECT source_id, id FROM section")).all()
+    kept = str({row.source_id: row.id for row in found}["course-1"])
+    told = command("narrow", grant, "--section", kept, "--dry-run")
+    assert told["would_end"] == {"pupil_memberships": 1, "teacher_memberships": 0, "sections": 1}
+    assert (told["epoch"], told["sections"]) == (1, None)
+    told = command("narrow", grant, "--section", kept, "--reason", "one class alone")
+    assert (told["state"], told["epoch"], told["population"], told["sections"]) == ("active", 2, "sections", [kept])
+    assert told["receipts"][0]["acknowledged_at"] is not None
+    assert app.test_client().get(tickets["course-1"]).status_code == 200
+    assert 'id="launch-context"' not in app.test_client().get(tickets["course-2"]).text
+    for name, status in (("course-1", 303), ("course-2", 403), ("course-3", 403)):
+        assert world.launch(app.test_client(), platform, house, **COURSES[name]).status_code == status, name
+    assert acts(house, district)["grant narrow"]["sections"] == [kept]
+
+
+def test_narrowing_to_what_nobody_knows_is_refused(command: Any, grant: str) -> None:
+    for option, value in (("--section", "nonsense"), ("--school", "No such school"), ("--grade", "5")):
+        found = command("narrow", grant, option, value, "--reason", "x", code=1)
+        assert found["title"] == "The request is not valid"
+    assert command("narrow", grant, "--reason", "x", code=1)["title"] == "The request is not valid"

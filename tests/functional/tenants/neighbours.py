@@ -324,6 +324,11 @@ def _withdraw(here: Neighbours, tenant: Tenant) -> None:
             sa.text("INSERT INTO provider_signal VALUES (:district, 'google', :hash, :now, :now)"),
             {"district": district.id, "hash": tenant.slug.encode(), "now": now},
         )
+        # The sections that it is to reach are named before it is narrowed to them, and never afterwards.
+        connection.execute(
+            sa.text("INSERT INTO grant_section SELECT district_id, :grant, id FROM section ORDER BY id LIMIT 1"),
+            {"grant": grant_id},
+        )
     begun = house.grants.withdraw.begin(district.id, grant_id, by=f"staff of {tenant.slug}", reason="Over.")
     assert house.grants.withdraw.finish(district.id, grant_id)
     token = SourceToken(value=f"token of {tenant.slug}", kind=TokenKind.REFRESH)

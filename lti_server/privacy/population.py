@@ -1,0 +1,108 @@
+"""The population of a grant: everybody, or whoever is in some of its sections. It only narrows.
+
+Widening would let in whom nobody signed for: whoever wants that makes a new grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.errors import Conflict, InvalidInput
+from lti_server.ids import GrantId, SectionId, new_id
+from lti_server.privacy import grants
+from lti_server.privacy.grant_states import WITHDRAWN, Standing
+
+_NAMED = sa.text(
+    "SELECT id, school FROM section WHERE grant_id = :grant AND grant_reaches(:grant, id)"
+    " AND (id = ANY(CAST(:sections AS uuid[])) OR school = ANY(:schools)) ORDER BY created_at, id"
+)
+_REACHED = sa.text("SELECT section_id FROM grant_section WHERE grant_id = :grant ORDER BY section_id")
+_KEEP = sa.text(
+    "INSERT INTO grant_section (district_id, grant_id, section_id)"
+    " SELECT g.district_id, g.id, one FROM grants g, unnest(CAST(:sections AS uuid[])) AS one WHERE g.id = :grant"
+)
+_DROP = sa.text("DELETE FROM grant_section WHERE grant_id = :grant AND section_id <> ALL(CAST(:sections AS uuid[]))")
+_NARROW = sa.text("UPDATE grants SET narrowed = true, epoch = epoch + 1 WHERE id = :grant RETURNING epoch")
+_BEGUN = sa.text(
+    "INSERT INTO revocation (id, district_id, grant_id, epoch, uses, asked_by, reason, requested_at)"
+    " SELECT :id, district_id, id, epoch, '{}', :by, :reason, :now FROM grants WHERE id = :grant RETURNING id"
+)
+_OUTSIDE = sa.text(
+    "SELECT count(*) FILTER (WHERE role = 'pupil') AS pupil_memberships,"
+    " count(*) FILTER (WHERE role = 'teacher') AS teacher_memberships, count(DISTINCT section_id) AS sections"
+    " FROM membership m JOIN section s ON s.id = m.section_id WHERE m.grant_id = :grant AND m.ended_at IS NULL"
+    " AND s.id <> ALL(CAST(:sections AS uuid[]))"
+    " AND (s.course_section_id IS NULL OR s.course_section_id <> ALL(CAST(:sections AS uuid[])))"
+)
+
+
+def named(
+    connection: Connection,
+    grant_id: GrantId,
+    *,
+    sections: Sequence[SectionId],
+    schools: Sequence[str],
+    grades: Sequence[str] = (),
+) -> list[SectionId]:
+    """The sections of a grant that ids and names of schools mean. A name that nothing has is refused (law 1).
+
+    Raises:
+        InvalidInput: nothing is named, or something that the grant does not reach; every fault at once.
+    """
+    values = {"grant": grant_id, "sections": list(sections), "schools": list(schools)}
+    rows = connection.execute(_NAMED, values).all()
+    ids, known = {row.id for row in rows}, {row.school for row in rows}
+    faults = [
+        ("/sections", "One of the ids is no section that this connection reaches.")
+        for one in sections
+        if one not in ids
+    ]
+    faults += [("/schools", "One of the names is no school of this connection.") for one in schools if one not in known]
+    faults += [("/grades", "This connection tells of no grades of its sections. Name the sections.") for _ in grades]
+    if not rows and not faults:
+        faults = [("/sections", "Name at least one section or school that stays.")]
+    if faults:
+        raise InvalidInput.listing("Nothing was narrowed. `lti-server section list` shows the sections.", faults)
+    return [SectionId(row.id) for row in rows]
+
+
+def known(connection: Connection, grant_id: GrantId, sections: Sequence[SectionId]) -> list[SectionId]:
+    """Those of some sections that stand here and are reached."""
+    rows = connection.execute(_NAMED, {"grant": grant_id, "sections": list(sections), "schools": []})
+    return [SectionId(row.id) for row in rows]
+
+
+def reached(connection: Connection, grant_id: GrantId) -> list[SectionId]:
+    """The sections that a narrowed grant reaches."""
+    return [SectionId(one) for one in connection.execute(_REACHED, {"grant": grant_id}).scalars()]
+
+
+def outside(connection: Connection, grant_id: GrantId, keep: Sequence[SectionId]) -> Mapping[str, int]:
+    """What would end, were these sections all that is kept: counts, no names."""
+    return dict(connection.execute(_OUTSIDE, {"grant": grant_id, "sections": list(keep)}).one()._mapping)
+
+
+def narrow(
+    connection: Connection, grant_id: GrantId, keep: Sequence[SectionId], *, by: str, now: datetime, reason: bytes
+) -> tuple[UUID, Standing]:
+    """Phase 1 of a narrowing: the next epoch, under which these sections alone are reached. The withdrawal's id.
+
+    Raises:
+        NotFound, Conflict: there is no such grant, or it is withdrawn.
+    """
+    before = grants.standing_of(connection, grant_id)
+    if before.state in WITHDRAWN:
+        raise Conflict("This connection is revoked, so there is nothing to narrow.")
+    was_narrowed = connection.execute(
+        sa.text("SELECT narrowed FROM grants WHERE id = :grant"), {"grant": grant_id}
+    ).scalar_one()
+    values = {"grant": grant_id, "sections": list(keep)}
+    connection.execute(_DROP if was_narrowed else _KEEP, values)
+    epoch = connection.execute(_NARROW, values).scalar_one()
+    begun = {"id": new_id(), "grant": grant_id, "by": by, "reason": reason, "now": now}
+    return connection.execute(_BEGUN, begun).scalar_one(), Standing(before.state, epoch, before.uses)
