@@ -12,7 +12,7 @@ TESTS = (
     "tests/integration/privacy/test_revocation_histories.py",
 )  # fmt: skip
 PRIVACY = "lti_server/privacy/"
-POPULATION = "lti_server/migrations/versions/0014_population.sql"
+POPULATION = "lti_server/migrations/versions/0015_population.sql"
 HELD = "lti_server/migrations/versions/0005_grants.sql"
 
 MUTANTS = (
