@@ -57,11 +57,17 @@ def _erased(house: House, entry: JournalEntry) -> object:
 _KNOWN = sa.text("SELECT 1 FROM person WHERE id = :person AND wrapped_key IS NOT NULL")
 
 
+def _blocked(house: House, entry: JournalEntry) -> object:
+    return house.rights.blocks.replay(entry)
+
+
 # Each kind of the journal's entries, and who does it again: a new kind is added here, or no replay ends.
 AGAIN: Mapping[JournalKind, Again] = {
     JournalKind.REVOCATION: _revoked,
     JournalKind.NARROWING: _narrowed,
     JournalKind.ERASURE: _erased,
+    JournalKind.BLOCK: _blocked,
+    JournalKind.UNBLOCK: _blocked,
 }
 
 

@@ -202,19 +202,19 @@ class Blocks:
             for row in rows
         ]
 
-    def replay(self, entry: JournalEntry) -> None:
-        """Do again what a restored backup does not know: a block, or its end."""
+    def replay(self, entry: JournalEntry) -> bool:
+        """Do again what a restored backup does not know: a block, or its end. False where it knows it."""
         block_id = UUID(entry.said["block"])
         with self._database.tenant(entry.district_id) as connection:
             lock_making(connection)
             keys = self._district(connection).keys
             if entry.kind is JournalKind.UNBLOCK:
                 lifted = block.update().where(block.c.id == block_id, block.c.lifted_at.is_(None))
-                connection.execute(lifted.values(lifted_at=entry.at, lifted_by="restore"))
+                done = connection.execute(lifted.values(lifted_at=entry.at, lifted_by="restore")).rowcount
                 connection.execute(block_alias.delete().where(block_alias.c.block_id == block_id))
-                return
+                return done > 0
             if connection.execute(sa.select(block.c.id).where(block.c.id == block_id)).one_or_none() is not None:
-                return
+                return False
             hashes = [bytes.fromhex(one) for one in entry.said["hashes"]]
             provider = entry.said["provider"]
             people = connection.execute(_PEOPLE, {"hashes": hashes, "provider": provider}).scalars().all()
@@ -225,6 +225,7 @@ class Blocks:
             self._keep(connection, keys, made, hashes, by="restore")
             for person_id in people:
                 self._stop(connection, PersonId(person_id), provider, entry.at)
+        return True
 
     def _of_person(
         self, connection: Connection, keys: DistrictKeys, person_id: PersonId, *, provider: str, by: str
