@@ -9,6 +9,7 @@ from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.adoption import Adopt
 from lti_server.accounts.signed_out import end_sessions
 from lti_server.accounts.withdrawal import SignIns
 from lti_server.db import Database
@@ -96,6 +97,11 @@ class GrantParts:
             queue=self.tasks,
             clock=self.clock,
         )
+
+    @cached_property
+    def adopt(self) -> Adopt:
+        """A new grant takes over who came by a revoked one."""
+        return Adopt(self.database, self.entered, self.clock)
 
     @cached_property
     def suspect(self) -> SuspendOnEvidence:

@@ -99,6 +99,21 @@ def revoke(
 
 @grant.command()
 @click.argument("grant_id")
+@click.option("--from", "former", required=True, metavar="ID", help="The revoked grant.")
+@click.option("--reason", required=True, help="For the log; name nobody.")
+@answers
+def adopt(grant_id: str, former: str, reason: str) -> dict[str, Any]:
+    """Let a new connection take over who came by a revoked one, while its data is kept apart."""
+    house = open_house()
+    district, wanted = _find(house, grant_id)
+    _owner, revoked = _find(house, former)
+    adopted = house.grants.adopt(district.id, revoked, wanted, by=operator(), reason=reason)
+    said = {"identities": adopted.identities, "left": adopted.left, "until": adopted.until.isoformat()}
+    return {**_shown(house, district, wanted), "adopted": said}
+
+
+@grant.command()
+@click.argument("grant_id")
 @click.option("--section", "sections", multiple=True, help="A section that stays, by its id.")
 @click.option("--school", "schools", multiple=True, help="A school whose sections stay, by its name.")
 @click.option("--grade", "grades", multiple=True, help="A grade whose sections stay.")
