@@ -25,6 +25,7 @@ COMMANDS = {
     "district": "district",
     "doctor": "doctor",
     "grant": "grant",
+    "incident": "incident",
     "keys": "keys",
     "lesson": "lesson",
     "new-provider": "plugins",
