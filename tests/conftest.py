@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -71,16 +72,55 @@ def template(server_url: str) -> Iterator[tuple[str, str]]:
         connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(f"{name}_lti_server_app")))
 
 
+@pytest.fixture(scope="session")
+def ahead(template: tuple[str, str], server_url: str) -> Iterator[Ahead]:
+    """Fresh databases, made while the test before runs."""
+    databases = Ahead(template, server_url)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def database_url(template: tuple[str, str], server_url: str) -> Iterator[str]:
+def database_url(ahead: Ahead) -> Iterator[str]:
     """A fresh, migrated database for one test."""
-    with fresh_database(template, server_url) as url:
-        yield url
+    name = ahead.take()
+    yield ahead.url(name)
+    ahead.give_back(name)
+
+
+class Ahead:
+    """One copy of the template is always in the making, and what is given back is dropped behind the next test."""
+
+    def __init__(self, template: tuple[str, str], server_url: str) -> None:
+        self._template = template
+        self._server_url = server_url
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="databases")
+        self._next: Future[str] = self._worker.submit(_make, template)
+
+    def take(self) -> str:
+        made, self._next = self._next, self._worker.submit(_make, self._template)
+        return made.result()
+
+    def url(self, name: str) -> str:
+        return _at(self._server_url, name)
+
+    def give_back(self, name: str) -> None:
+        self._worker.submit(_drop, self._template, name)
+
+    def close(self) -> None:
+        self.give_back(self._next.result())
+        self._worker.shutdown(wait=True)
 
 
 @contextmanager
 def fresh_database(template: tuple[str, str], server_url: str) -> Iterator[str]:
-    """A migrated database of its own, until the block ends."""
+    """A copy of any database, until the block ends."""
+    name = _make(template)
+    yield _at(server_url, name)
+    _drop(template, name)
+
+
+def _make(template: tuple[str, str]) -> str:
     name, admin = template
     mine = f"{name}_{uuid4().hex[:8]}"
     with psycopg.connect(admin, autocommit=True) as connection:
@@ -92,10 +132,13 @@ def fresh_database(template: tuple[str, str], server_url: str) -> Iterator[str]:
         )
         # A login that is no superuser may become only what it was given (PostgreSQL 16 and newer).
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(f"{mine}_lti_server_app")))
-    yield _at(server_url, mine)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(mine)))
-        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(f"{mine}_lti_server_app")))
+    return mine
+
+
+def _drop(template: tuple[str, str], name: str) -> None:
+    with psycopg.connect(template[1], autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(f"{name}_lti_server_app")))
 
 
 @pytest.fixture
