@@ -10,6 +10,7 @@ from lti_server import __version__
 from lti_server.lti.course_sections import Division, division, section_name, section_source_id
 from lti_server.lti.members import legacy_id, member
 from lti_server.lti.merging import Member, merged
+from lti_server.lti.roles import CONTEXT
 from lti_server.providers.errors import BrokeContract, ProviderFault, RateLimited, Unavailable
 from lti_server.providers.manifest import (
     Capability,
@@ -21,6 +22,7 @@ from lti_server.providers.manifest import (
 )
 from lti_server.providers.records import (
     Cursor,
+    PersonRole,
     RosterPage,
     SourceMembership,
     SourceSection,
@@ -30,6 +32,8 @@ from lti_server.providers.wire import Authorization, Response, host_of
 
 SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 MEDIA = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+# By what a list may be filtered (NRPS 2.0, 2.4.1), and who that is here.
+ROLES = {"Instructor": PersonRole.TEACHER, "Learner": PersonRole.PUPIL}
 # On the section of a course whose own sections were asked for and not told.
 UNDIVIDED = "undivided"
 
@@ -50,6 +54,9 @@ class LtiMemberships:
             ConfigField(name="title", required=False, help="The course's title."),
             ConfigField(name="limit", kind=ConfigKind.INTEGER, required=False, help="Members a page, as a hint."),
             ConfigField(name="rlid", required=False, help="Ask for each member's custom parameters at this link."),
+            ConfigField(
+                name="role", required=False, choices=tuple(ROLES), help="Ask for these alone; nobody else is removed."
+            ),
         ),
         hosts=("{memberships_url}",),
         fields=standard_fields("full_name", "given_name", "middle_name", "family_name", "email", "sis_id"),
@@ -62,21 +69,26 @@ class LtiMemberships:
         self._title = str(config.get("title") or "")
         self._limit = config.get("limit")
         self._rlid = str(config.get("rlid") or "")
+        self._role = str(config.get("role") or "")
         self._transport = transport
 
     def pages(self, since: Cursor | None) -> Iterator[RosterPage]:
         """The whole course, or who changed since the `differences` link of a former read (NRPS 2.0, 2.4.3).
 
-        The answer is one page: none of it may count before the last one came.
+        The answer is one page: none of it may count before the last one came. Where one role alone is asked for, it is
+        filtered once more (a platform may not know the filter, and Moodle's next page has lost it), and says nothing of
+        who is absent.
         """
         rows, checkpoint = self._rows(since)
         found = _people(rows, self._section)
+        if self._role:
+            found, checkpoint = [one for one in found if one.person.role is ROLES[self._role]], None
         whole = since is not None or not self._rlid
         sections, memberships = (self._whole(), _memberships(found)) if whole else self._divided(rows, found)
         yield RosterPage(
             cursor=None,
             complete=True,
-            delta=since is not None,
+            delta=since is not None or bool(self._role),
             checkpoint=checkpoint,
             sections=sections,
             people=tuple(one.person for one in found),
@@ -104,7 +116,8 @@ class LtiMemberships:
         return self._transport.pages(url, params=params, headers={"Accept": MEDIA}, authorization=bearer)
 
     def _hint(self) -> dict[str, str]:
-        return {"limit": str(self._limit)} if self._limit else {}
+        limit = {"limit": str(self._limit)} if self._limit else {}
+        return {**limit, "role": f"{CONTEXT}#{self._role}"} if self._role else limit
 
     def _whole(self, extra: Mapping[str, str] | None = None) -> tuple[SourceSection, ...]:
         return (SourceSection(source_id=self._section, name=self._title, extra=dict(extra or {})),)

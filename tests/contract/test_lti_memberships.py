@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from lti_server.lti.memberships import MEDIA, LtiMemberships
 from lti_server.providers.manifest import Capability
@@ -72,3 +73,17 @@ def test_a_person_who_is_listed_under_a_former_id_too_is_one_person() -> None:
     twice = page(URL, ADA, member("new-1", "Learner", "Adelheid Lovelace", lti11_legacy_user_id="u1"))
     (found,) = contract.run(recording=(twice,)).pages
     assert [one.source_id for one in found.people] == ["new-1"]
+
+
+class _Teachers(TestLtiMemberships):
+    config = {**TestLtiMemberships.config, "role": "Instructor"}  # noqa: RUF012 - the kit reads it
+
+
+def test_a_list_of_one_role_is_asked_for_by_its_name_filtered_again_and_removes_nobody() -> None:
+    asked = f"{URL}&role={quote(MEMBERSHIP + 'Instructor', safe='')}"
+    # As Moodle's, the next page has lost the filter.
+    recording = (page(asked, EVE, following=f"{URL}&page=2"), page(f"{URL}&page=2", ADA, BOB))
+    (found,) = _Teachers().run(recording=recording).pages
+    assert [one.source_id for one in found.people] == ["u3"]
+    assert [one.person_source_id for one in found.memberships] == ["u3"]
+    assert found.delta
