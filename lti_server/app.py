@@ -29,6 +29,7 @@ from lti_server.lti import views as lti_views
 from lti_server.lti.data_privacy_views import PrivacyParts
 from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
+from lti_server.policy_pages import StaffContracts, contract_pages, notice_pages
 from lti_server.privacy import log_views, signal_views
 from lti_server.privacy import views as audit_views
 from lti_server.privacy.grant_receipt import receipt_file
@@ -47,7 +48,7 @@ from lti_server.web.logs import init_access_log
 from lti_server.web.problems import init_problems
 
 COOKIE = "lti_lesson"
-LIMITED = ("accounts", "home", "platforms", "log", "connections", "grants", "signals")
+LIMITED = ("accounts", "home", "notice", "contract", "platforms", "log", "connections", "grants", "signals")
 LARGEST_REQUEST = 1024 * 1024
 
 
@@ -90,7 +91,7 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(audit_views.blueprint(house.document_keys.public_jwks))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
     app.register_blueprint(signal_views.blueprint(lambda: house.grants.signals))
-    for pages in (_log, _lti, _platforms, _connection_pages, _lessons):
+    for pages in (_log, _lti, _platforms, _connection_pages, _lessons, notice_pages, _contract):
         app.register_blueprint(pages(house))
     api = init_api(app)
     api.register_blueprint(_progress(house))
@@ -98,6 +99,18 @@ def create_app(house: House) -> Flask:
     exempt_from_csrf(app, ("lti", "progress", "registration", "signals"))
     init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, LIMITED)
     return app
+
+
+def _contract(house: House) -> Any:
+    """The contract, for those of a district's staff who may see it."""
+
+    def opened() -> StaffContracts:
+        staff = _staff(house, Permission.SEE_CONTRACT)
+        if staff.district_id is None:
+            raise NotFound("Sign in as an administrator of the district.")
+        return StaffContracts(house, staff.district_id, staff.id)
+
+    return contract_pages(opened)
 
 
 def _lti(house: House) -> Any:

@@ -32,6 +32,7 @@ COMMANDS = {
     "person": "person",
     "platform": "platform",
     "plugins": "plugins",
+    "policy": "policy",
     "provider": "provider",
     "retention": "retention",
     "roster": "roster",

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, make_response, render_template, request
 from flask_babel import force_locale
-from flask_babel import gettext as _
 
 from lti_server.ids import DistrictId
 from lti_server.lti.data_privacy import Kept, ReaderTokens
-from lti_server.privacy import schedule
+from lti_server.privacy.element_names import educator_names, element_names
 from lti_server.web.guards import public
 
 
@@ -38,34 +37,12 @@ def add_data_privacy(pages: Blueprint, parts: PrivacyParts) -> None:
 
 
 def _page(kept: Kept, *, administrator: bool) -> Response:
-    names = _element_names()
+    names = element_names()
     rows = sorted((str(names.get(one, one)), days) for one, days in kept.elements.items())
-    teachers = {"name": _("Name"), "identifier": _("Identifier in the LMS"), "email": _("E-mail address")}
+    teachers = educator_names()
     return make_response(
         render_template(
             "lti/data_privacy.html", kept=kept, administrator=administrator, rows=rows,
             educators=sorted(str(teachers.get(one, one)) for one in kept.educator_elements),
         )
     )  # fmt: skip
-
-
-def _element_names() -> dict[str, str]:
-    """The elements of the schedule that this server has a use for, in plain words; others stand by their id."""
-    return {
-        schedule.NAME: _("Name"),
-        schedule.LOCAL_ID: _("Student number of the district"),
-        schedule.STATE_ID: _("Student number of the state"),
-        schedule.APP_ID: _("Identifier in the LMS"),
-        schedule.USERNAME: _("User name"),
-        schedule.EMAIL: _("E-mail address"),
-        schedule.SCHOOL: _("School"),
-        schedule.GRADE: _("Grade"),
-        schedule.BIRTH_DATE: _("Age in whole years (never the birth date)"),
-        schedule.GENDER: _("Gender"),
-        schedule.LANGUAGE: _("Language"),
-        schedule.ETHNICITY: _("Ethnicity or race"),
-        schedule.PERFORMANCE: _("Attempts and scores in lessons"),
-        schedule.WORK: _("Answers and work in lessons"),
-        schedule.COURSES: _("Courses"),
-        schedule.ADDRESS: _("Network address"),
-    }

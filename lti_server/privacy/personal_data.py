@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.ids import PersonId
 from lti_server.privacy.holdings import DataSubject, Table, about, nobody, passing, rows_about
 from lti_server.privacy.log_reading import MOST, Stay, entries_about
 
+_DROP_CONSENTS = sa.text("DELETE FROM consent WHERE person_id = :person")
 _GRANT = "the leave of a connection, and its end; of a system, not of a person"
 
 LOG = Table(
@@ -48,6 +50,23 @@ OTHERS = (
                     "the agreement; who signed is named as in the log",
                 ),
                 **passing("document", "the agreement as it was signed, with the offices it names; kept with it"),
+            }
+        ),
+    ),
+    Table(
+        name="policy_version",
+        columns=nobody(
+            "id version acts_on material purposes summary_en summary_fr announced_at", "what the notice says, for all"
+        ),
+    ),
+    Table(
+        name="consent",
+        mine="t.person_id = :person",
+        columns=MappingProxyType(
+            {
+                **about("id person_id purpose given_as policy_hash notice_version", "to which new use somebody agreed"),
+                **about("given_at withdrawn_at", "since when, and until when"),
+                **nobody("district_id", "the tenant"),
             }
         ),
     ),
@@ -136,5 +155,6 @@ class LogData:
                 return {**rows_about(connection, OTHERS, subject), LOG.name: rows}
 
     def erase(self, connection: Connection, subject: DataSubject) -> Mapping[str, int]:
-        """Nothing: whoever destroys the person's key has made every word about the person unreadable."""
-        return {}
+        """Consents alone: whoever destroys the person's key has made every word of the log about them unreadable."""
+        gone = connection.execute(_DROP_CONSENTS, {"person": subject.person_id}).rowcount
+        return {"consents": gone}

@@ -213,3 +213,34 @@ erasure_receipt = sa.Table(
     sa.Column("at", UTC, nullable=False),
     sa.Column("did", pg.JSONB, nullable=False),
 )
+
+policy_version = sa.Table(
+    "policy_version",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("acts_on", sa.Date, nullable=False),
+    sa.Column("material", sa.Boolean, nullable=False),
+    sa.Column("purposes", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("summary_en", sa.Text, nullable=False),
+    sa.Column("summary_fr", sa.Text, nullable=False),
+    sa.Column("announced_at", UTC, nullable=False),
+    sa.UniqueConstraint("version", name="uq_policy_version_version"),
+)
+
+consent = sa.Table(
+    "consent",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False, index=True),
+    sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("given_as", sa.Text, nullable=False),
+    sa.Column("policy_hash", sa.Text, nullable=False),
+    sa.Column("notice_version", sa.Integer, nullable=False),
+    sa.Column("given_at", UTC, nullable=False),
+    sa.Column("withdrawn_at", UTC),
+    sa.Index(
+        "consent_stands_once", "person_id", "purpose", unique=True, postgresql_where=sa.text("withdrawn_at IS NULL")
+    ),
+)

@@ -20,6 +20,7 @@ WITHOUT_A_TENANT = {
     "document_key": "keys that sign documents of every district, wrapped",
     "instance_key": "keys of the installation, wrapped",
     "lesson": "the catalogue is everybody's",
+    "policy_version": "the privacy notice is everybody's",
     "tool_key": "the tool's own signing keys",
 }
 QUEUE = re.compile(r"^procrastinate_")

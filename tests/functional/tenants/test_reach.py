@@ -24,7 +24,7 @@ JSON = {"Accept": "application/problem+json"}
 # No id, token or cookie of a district is taken there.
 SAME_FOR_ALL = {
     "home.index", "home.problem", "lessons.index", "lessons.sheet", "lti.jwks", "registration.configuration",
-    "healthz", "audit.keys", "readyz", "metrics", "api-docs.openapi_json",
+    "notice.index", "healthz", "audit.keys", "readyz", "metrics", "api-docs.openapi_json",
 }  # fmt: skip
 
 
@@ -228,7 +228,21 @@ def log_pages(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Re
     return [shown, after, mine.staff.get(f"{pages}/checkpoint", timeout=10)]
 
 
+def contract_pages(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """Mine, though both have a version of the same number; and what everybody may read of mine."""
+    pages = f"{here.tool_url}/district/contract"
+    shown, file = mine.staff.get(pages, timeout=10), mine.staff.get(f"{pages}/1/file", timeout=10)
+    assert (shown.status_code, file.status_code) == (200, 200)
+    assert f"/privacy/districts/{mine.district.slug}" in shown.text
+    published = requests.get(f"{here.tool_url}/privacy/districts/{mine.district.slug}", timeout=10)
+    assert mine.district.name in published.text
+    return [shown, file, published]
+
+
 CASES: dict[str, Case] = {
+    "contract.index": contract_pages,
+    "contract.file": contract_pages,
+    "notice.of_district": contract_pages,
     "lti.login": login,
     "lti.launch": launch,
     "lti.choose": picker,
