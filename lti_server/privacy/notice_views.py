@@ -53,7 +53,7 @@ def blueprint(parts: NoticeParts) -> Blueprint:
         )  # fmt: skip
 
     @pages.get("/districts/<slug>")
-    @public("a district's agreement is published (105 ILCS 85/27; Colorado 22-16-107)")
+    @public("agreements are published (105 ILCS 85/27; Colorado 22-16-107)")
     def of_district(slug: str) -> str:
         published = parts.published(slug)
         return render_template(

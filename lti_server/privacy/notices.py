@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -51,15 +51,8 @@ def announce(
     known = versions(connection)
     last = known[0] if known else None
     before = last.purposes if last else frozenset(Purpose)
-    faults = []
-    earliest = now.date() + timedelta(days=NOTICE_DAYS)
-    if (material or purposes - before) and acts_on < earliest:
-        faults.append(("/acts_on", f"A material change is announced {NOTICE_DAYS} days before: {earliest} or later."))
-    if acts_on < now.date() or (last is not None and acts_on < last.acts_on):
-        faults.append(("/acts_on", "It must not act in the past, nor before the version announced last."))
-    for name, words in (("summary_en", summary_en), ("summary_fr", summary_fr)):
-        if not 0 < len(words.strip()) <= LONGEST_SUMMARY:
-            faults.append((f"/{name}", f"Say in up to {LONGEST_SUMMARY} characters what changes."))
+    soonest = now.date() + timedelta(days=NOTICE_DAYS if material or purposes - before else 0)
+    faults = _times(acts_on, soonest, last) + _words({"/summary_en": summary_en, "/summary_fr": summary_fr})
     if not purposes:
         faults.append(("/purposes", "Name at least one purpose."))
     if faults:
@@ -76,6 +69,21 @@ def announce(
         )
     )  # fmt: skip
     return made
+
+
+def _times(acts_on: date, soonest: date, last: Version | None) -> list[tuple[str, str]]:
+    if acts_on < soonest:
+        return [
+            ("/acts_on", f"It acts on {soonest} at the soonest; what matters is announced {NOTICE_DAYS} days before.")
+        ]
+    if last is not None and acts_on < last.acts_on:
+        return [("/acts_on", "It must not act before the version that was announced last.")]
+    return []
+
+
+def _words(summaries: Mapping[str, str]) -> list[tuple[str, str]]:
+    said = f"Say in up to {LONGEST_SUMMARY} characters what changes."
+    return [(name, said) for name, words in summaries.items() if not 0 < len(words.strip()) <= LONGEST_SUMMARY]
 
 
 def versions(connection: Connection) -> list[Version]:

@@ -19,6 +19,7 @@ from lti_server.ids import Clock, ContractId, PersonId
 from lti_server.lessons.handoff import LessonSession
 from lti_server.lessons.model import Lesson
 from lti_server.privacy import schedule
+from lti_server.privacy.card_numbers import has_card_number
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
 from lti_server.privacy.districts import District
@@ -221,6 +222,10 @@ def check(attempt: Attempt, lesson: Lesson, now: datetime) -> None:
         faults.append(("/occurred_at", "This time lies ahead. Check the clock."))
     if lesson.no_pii and attempt.answers is not None:
         faults.append(("/answers", "This lesson takes no personal field at all, and so no written answer (A-03)."))
+    if attempt.answers is not None and has_card_number(attempt.answers):
+        faults.append(
+            ("/answers", "This looks like the number of a payment card. Take it out; none is ever kept (A-70).")
+        )
     if faults:
         raise InvalidInput.listing("The attempt was not saved.", faults)
 
