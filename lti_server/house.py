@@ -19,7 +19,7 @@ from lti_server.db import Database, Door, application_role, database_name, open_
 from lti_server.errors import NoContract, NotFound
 from lti_server.grant_parts import GrantParts
 from lti_server.ids import Clock, DistrictId, GrantId, RunId, SectionId, SystemClock
-from lti_server.lesson_parts import LessonsAtLaunch, Shelf
+from lti_server.lesson_parts import LessonsAtLaunch, Shelf, column_of
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.handoff import HandOff
@@ -57,9 +57,8 @@ from lti_server.privacy.journal import Journal
 from lti_server.privacy.log_sealer import SEAL_EVERY_S, SealLog
 from lti_server.privacy.retention import Retain
 from lti_server.privacy.rewrap import WRAPPED, Rewrap
-from lti_server.progress import columns, outbox
+from lti_server.progress import outbox
 from lti_server.progress import store as progress_store
-from lti_server.progress.columns import Column
 from lti_server.progress.outbox import Outbox
 from lti_server.progress.retention import KeptProgress
 from lti_server.progress.service import Progress
@@ -301,15 +300,14 @@ class House:
 
     def deliver_grade(self) -> DeliverGrade:
         """The sender of grades with its parts."""
-        services = grade_services(self.grants.to_platform, self.service_tokens)
         return DeliverGrade(
-            database=self.database, columns=GradeColumns(self.database, self._grade_column, services),
+            database=self.database, columns=self.grade_columns(),
             outbox=self.outbox, district=self.entered, disclose=self.grants.disclose, clock=self.clock,
         )  # fmt: skip
 
-    def _grade_column(self, lesson_id: str, key: str, locale: str) -> Column | None:
-        lesson = self.catalogue.find(lesson_id)
-        return columns.of_unknown(lesson_id, key) if lesson is None else columns.find(lesson, key, locale)
+    def grade_columns(self) -> GradeColumns:
+        services = grade_services(self.grants.to_platform, self.service_tokens)
+        return GradeColumns(self.database, column_of(self.catalogue), services)
 
     @cached_property
     def connector(self) -> Connector:

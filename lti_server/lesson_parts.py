@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lti_server.lessons.catalogue import Catalogue
 from lti_server.lessons.model import Lesson
 from lti_server.lti.deep_linking import Shown
 from lti_server.lti.launches import LessonPlace
 from lti_server.lti.picker import OnShelf
+from lti_server.progress import columns
+from lti_server.progress.columns import Column
 
 
 class LessonsAtLaunch:
@@ -22,6 +26,16 @@ class LessonsAtLaunch:
         return LessonPlace(
             lesson_id=lesson.id, activity_id=activity_id, url=lesson.url, hosts=lesson.hosts, no_pii=lesson.no_pii
         )
+
+
+def column_of(catalogue: Catalogue) -> Callable[[str, str, str], Column | None]:
+    """The column of a lesson's id, a key and a locale; None for one that the lesson does not have, or not any more."""
+
+    def find(lesson_id: str, key: str, locale: str) -> Column | None:
+        lesson = catalogue.find(lesson_id)
+        return columns.of_unknown(lesson_id, key) if lesson is None else columns.find(lesson, key, locale)
+
+    return find
 
 
 class Shelf:

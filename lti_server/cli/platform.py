@@ -14,6 +14,7 @@ from lti_server.cli.output import answers
 from lti_server.errors import NotFound
 from lti_server.ids import RegistrationId
 from lti_server.lti.registrations import Platform, Registered
+from lti_server.lti.tokens import service_of
 from lti_server.privacy import districts
 from lti_server.privacy.districts import District
 
@@ -153,6 +154,24 @@ def inspect(registration_id: str, last: int) -> dict[str, Any]:
         ],
         "courses": [asdict(one) for one in found.courses],
     }
+
+
+@platform.command()
+@click.argument("registration_id")
+@click.option("--remove", "removing", is_flag=True, help="Take them out of the gradebooks, with every score in them.")
+@answers
+def columns(registration_id: str, removing: bool) -> dict[str, Any]:
+    """List the gradebook columns that this tool made and no lesson has any more, or remove them."""
+    house = open_house()
+    found = house.registrations.one(_id(registration_id))
+    with house.database.tenant(found.district_id) as connection:
+        owner = districts.current(connection, house.ring)
+        unused = house.grade_columns().unused(connection, found.grant_id)
+        service = service_of(connection, owner, found.grant_id) if removing and unused else None
+    gone = {one.id: house.grade_columns().remove(service, one) for one in unused} if service is not None else {}
+    note(house, owner, "platform columns", registration=registration_id, removed=str(sum(gone.values())))
+    rows = [{**asdict(one), "id": str(one.id), "removed": gone.get(one.id, False)} for one in unused]
+    return {"registration_id": registration_id, "columns": rows}
 
 
 @platform.command()

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.db import Database
+from lti_server.ids import GrantId
 from lti_server.lti.grade_service import GradeService, Refused
 from lti_server.lti.line_items import LineItem, LineItems
 from lti_server.lti.tokens import Service
@@ -39,6 +40,17 @@ class Place:
     url: str
     column: Column
     anew: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusedColumn:
+    """A column that this tool made in a gradebook, and whose lesson does not have it any more."""
+
+    id: UUID
+    lesson_id: str
+    key: str
+    label: str
+    url: str
 
 
 class GradeColumns:
@@ -91,6 +103,29 @@ class GradeColumns:
             return LineItems(calls, None).read(url) is not None
         except Refused:
             return False
+
+    def unused(self, connection: Connection, grant_id: GrantId) -> list[UnusedColumn]:
+        """The columns that this tool made under a grant and nothing is sent to any more; never a teacher's own."""
+        rows = connection.execute(_MADE, {"grant": grant_id}).all()
+        return [UnusedColumn(**row._mapping) for row in rows if self._columns(row.lesson_id, row.key, "en") is None]
+
+    def remove(self, service: Service, one: UnusedColumn) -> bool:
+        """Take an unused column out of the gradebook, with every score in it; False where the LMS keeps it.
+
+        The row stays, so that what was delivered stays accounted for. Run again, it changes nothing more.
+        """
+        with self._database.tenant(service.district_id) as connection:
+            row = connection.execute(_ROW, {"id": one.id}).one()
+            if not row.made or row.line_item_url is None:
+                return True
+            calls = self._services(service, row.ags_scopes)
+            try:
+                LineItems(calls, row.lineitems_url).remove(row.line_item_url)
+            except Refused:
+                return False
+            grants.fence(connection, service.grant_id, service.epoch)
+            connection.execute(_REMOVED, {"id": one.id})
+        return True
 
     def _find_or_make(
         self,
@@ -196,6 +231,12 @@ FROM grade_column c JOIN resource_link l ON l.id = c.resource_link_id WHERE c.id
 _SET_URL = sa.text(
     "UPDATE grade_column SET line_item_url = :url, made = :made, label = :label, lineitems_url = :container"
     " WHERE id = :id"
+)
+_REMOVED = sa.text("UPDATE grade_column SET line_item_url = NULL, made = false, label = NULL WHERE id = :id")
+_MADE = sa.text(
+    "SELECT c.id, l.lesson_id, c.activity_id AS key, coalesce(c.label, '') AS label, c.line_item_url AS url"
+    " FROM grade_column c JOIN resource_link l ON l.id = c.resource_link_id"
+    " WHERE l.grant_id = :grant AND c.made AND c.line_item_url IS NOT NULL ORDER BY c.id"
 )
 _SET_LABEL = sa.text("UPDATE grade_column SET label = :label WHERE id = :id")
 _ALIKE = sa.text(

@@ -146,9 +146,7 @@ class Registrations:
         if faults:
             raise InvalidInput.listing("The platform was not approved.", faults)
         with self._database.anyone() as connection:
-            if enter_by(connection, Door.REGISTRATION, self._doors.of(Door.REGISTRATION, str(registration_id))) is None:
-                raise _no_such_platform()
-            found = _read(connection, registration_id)
+            found = self._entered(connection, registration_id)
             if not approve_grant(connection, found.grant_id):
                 raise Conflict("This platform was switched off. Approving it does not switch it on again.")
             for deployment_id in deployment_ids:
@@ -160,6 +158,16 @@ class Registrations:
                     "that it shows: --deployment-id."
                 )
             return found
+
+    def one(self, registration_id: RegistrationId) -> Registered:
+        """A live platform, whichever district's it is; `NotFound` where there is none."""
+        with self._database.anyone() as connection:
+            return self._entered(connection, registration_id)
+
+    def _entered(self, connection: Connection, registration_id: RegistrationId) -> Registered:
+        if enter_by(connection, Door.REGISTRATION, self._doors.of(Door.REGISTRATION, str(registration_id))) is None:
+            raise _no_such_platform()
+        return _read(connection, registration_id)
 
     def every(self, district_id: DistrictId) -> list[Registered]:
         """Live platforms of a district, oldest first."""
@@ -179,9 +187,7 @@ class Registrations:
         """
         now = self._clock.now()
         with self._database.anyone() as connection:
-            if enter_by(connection, Door.REGISTRATION, self._doors.of(Door.REGISTRATION, str(registration_id))) is None:
-                raise _no_such_platform()
-            found = _read(connection, registration_id)
+            found = self._entered(connection, registration_id)
             connection.execute(registration.update().where(registration.c.id == found.id).values(removed_at=now))
             self._withdraw(connection, found.grant_id, by)
             connection.execute(sa.text("DELETE FROM service_token WHERE registration_id = :id"), {"id": found.id})
@@ -375,15 +381,9 @@ def _read(connection: Connection, registration_id: RegistrationId) -> Registered
     row = connection.execute(sa.select(registration).where(registration.c.id == registration_id)).one_or_none()
     if row is None:
         raise _no_such_platform()
-    ids: Sequence[str] = (
-        connection.execute(
-            sa.select(deployment.c.deployment_id)
-            .where(deployment.c.registration_id == registration_id)
-            .order_by(deployment.c.created_at, deployment.c.deployment_id)
-        )
-        .scalars()
-        .all()
-    )
+    oldest_first = (deployment.c.created_at, deployment.c.deployment_id)
+    of_it = sa.select(deployment.c.deployment_id).where(deployment.c.registration_id == registration_id)
+    ids: Sequence[str] = connection.execute(of_it.order_by(*oldest_first)).scalars().all()
     return Registered(
         id=registration_id,
         district_id=DistrictId(row.district_id),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from lti_server import cli
+from lti_server.cli import platform as platform_commands
 from lti_server.lessons.model import GradebookColumn, Text
 from lti_server.settings import Settings
 from tests.clock import FakeClock
@@ -69,6 +73,32 @@ def test_a_column_that_is_not_declared_any_more_gets_nothing_and_loses_nothing(o
     on.save(token, 1)
     assert on.deliver_all() == {"delivered"}
     assert scores_in(on, str(BONUS)) == [10]
+
+
+def test_a_column_that_no_lesson_has_any_more_can_be_taken_out_of_the_gradebook(
+    on: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform_commands, "open_house", lambda: on.house)
+    (registered,) = on.house.registrations.every(on.district.id)
+
+    def columns(*more: str) -> list[dict[str, Any]]:
+        answer = CliRunner().invoke(cli.commands, ["platform", "columns", str(registered.id), *more, "--json"])
+        assert answer.exit_code == 0, answer.output
+        found: list[dict[str, Any]] = json.loads(answer.stdout)["columns"]
+        return found
+
+    on.declare(bonus(on))
+    on.save(on.token(), 0)
+    on.deliver_all()
+    both = list(on.line_items())
+    assert columns("--remove") == []
+    on.declare()
+    (unused,) = columns()
+    assert (unused["lesson_id"], unused["key"], unused["label"]) == (LESSON, "column:bonus", str(BONUS))
+    assert list(on.line_items()) == both
+    assert [one["removed"] for one in columns("--remove")] == [True]
+    assert list(on.line_items()) == [str(on.house.catalogue.get(LESSON).title)]
+    assert columns("--remove") == []
 
 
 def test_no_column_is_declared_to_an_lms_that_lets_this_tool_make_none(on: Street) -> None:
