@@ -10,6 +10,7 @@ from functools import cached_property
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.adoption import Adopt
+from lti_server.accounts.corrections import Restrictions
 from lti_server.accounts.signed_out import end_sessions
 from lti_server.accounts.withdrawal import SignIns
 from lti_server.db import Database
@@ -63,7 +64,7 @@ class GrantParts:
     @cached_property
     def disclose(self) -> Disclose:
         """The one way out for what tells of people."""
-        return Disclose(self.database, self.policies, self.clock)
+        return Disclose(self.database, self.policies, self.clock, Restrictions())
 
     @cached_property
     def fence(self) -> Fence:

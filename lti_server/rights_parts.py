@@ -12,12 +12,14 @@ from uuid import UUID
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.blocks import Blocks
+from lti_server.accounts.corrections import Correct
 from lti_server.accounts.personal_data import PeopleData, SessionsData, end_sessions, subject_of
 from lti_server.db import Database
 from lti_server.ids import Clock, DistrictId, PersonId
 from lti_server.lessons.personal_data import CATALOGUE_DATA
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.personal_data import LTI_DATA
+from lti_server.privacy.contracts import Policies
 from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.erasure import Erase
@@ -80,6 +82,8 @@ class Parts(Protocol):
     @property
     def document_keys(self) -> DocumentKeys: ...
     @property
+    def policies(self) -> Policies: ...
+    @property
     def outbox(self) -> Outbox: ...
     def deliver_grade(self) -> DeliverGrade: ...
     def entered(self, connection: Connection) -> District: ...
@@ -109,6 +113,11 @@ class RightsParts:
     def blocks(self) -> Blocks:
         of = self.of
         return Blocks(database=of.database, district=of.entered, stops=_stop, journal=of.journal, clock=of.clock)
+
+    @cached_property
+    def correct(self) -> Correct:
+        of = self.of
+        return Correct(database=of.database, district=of.entered, policies=of.policies, clock=of.clock)
 
     def resume(self, district_id: DistrictId) -> None:
         """Go on with erasures that a crash has left."""

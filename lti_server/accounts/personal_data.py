@@ -113,6 +113,30 @@ TOKENS = Table(
         }
     ),
 )
+CORRECTIONS = Table(
+    name="correction",
+    mine="t.person_id = :person",
+    place=("person_id", "field"),
+    says=FIELDS.says,
+    element_of=_element,
+    columns=MappingProxyType(
+        {
+            **about("person_id field corrected_by corrected_at", "what the district has put right, and when"),
+            "ciphertext": Column(why="the right value; its element is that of the field", about=True, form=Form.SEALED),
+            **nobody("district_id", "the tenant"),
+        }
+    ),
+)
+RESTRICTIONS = Table(
+    name="disclosure_restriction",
+    mine="t.person_id = :person",
+    columns=MappingProxyType(
+        {
+            **about("person_id recipients restricted_by restricted_at", "to whom nothing of somebody goes"),
+            **nobody("district_id", "the tenant"),
+        }
+    ),
+)
 BLOCKS = Table(
     name="block",
     mine="t.person_id = :person",
@@ -143,6 +167,8 @@ _DROP_TOKENS = sa.text(
 )
 _DROP_SESSIONS = sa.text("DELETE FROM session WHERE person_id = :person")
 _DROP_FIELDS = sa.text("DELETE FROM person_field WHERE person_id = :person")
+_DROP_CORRECTIONS = sa.text("DELETE FROM correction WHERE person_id = :person")
+_DROP_RESTRICTIONS = sa.text("DELETE FROM disclosure_restriction WHERE person_id = :person")
 _DROP_IDENTITIES = sa.text("DELETE FROM identity WHERE person_id = :person")
 # The tombstone: an id that no key is ever made for again.
 _DESTROY_KEY = sa.text(
@@ -198,7 +224,7 @@ class PeopleData:
     """People, their fields and identities. Erased last: whatever else there is points at the person."""
 
     name = "people"
-    tables: Sequence[Table] = (PERSON, FIELDS, IDENTITIES, BLOCKS, ALIASES)
+    tables: Sequence[Table] = (PERSON, FIELDS, IDENTITIES, CORRECTIONS, RESTRICTIONS, BLOCKS, ALIASES)
 
     def export(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Names, ids and e-mails with their provenance."""
@@ -208,6 +234,8 @@ class PeopleData:
         """Take away fields and identities, and destroy the key: nobody reads what is left in the write-ahead log."""
         mine = {"person": subject.person_id, "at": subject.at}
         return {
+            "corrections": connection.execute(_DROP_CORRECTIONS, mine).rowcount,
+            "restrictions": connection.execute(_DROP_RESTRICTIONS, mine).rowcount,
             "fields": connection.execute(_DROP_FIELDS, mine).rowcount,
             "identities": connection.execute(_DROP_IDENTITIES, mine).rowcount,
             "keys": connection.execute(_DESTROY_KEY, mine).rowcount,

@@ -21,6 +21,15 @@ DELETE FROM person_field f USING stale
 WHERE (f.person_id, f.field, f.grant_id) = (stale.person_id, stale.field, stale.grant_id)
 """
 )
+_STALE_CORRECTIONS = sa.text(
+    """
+WITH stale AS (
+  SELECT c.person_id, c.field FROM correction c JOIN person p ON p.id = c.person_id
+  WHERE p.kind = :kind AND c.field = ANY(:fields) AND c.corrected_at < :before
+  ORDER BY c.corrected_at LIMIT :most)
+DELETE FROM correction c USING stale WHERE (c.person_id, c.field) = (stale.person_id, stale.field)
+"""
+)
 # Each launch and each read of the class brings a pupil's id again, so a live membership keeps it. Without the id the
 # keyed hash stays, by which the pupil is found again; no grade goes back then (design 6.4).
 _STALE_SUBJECTS = sa.text(
@@ -64,7 +73,8 @@ def _fields(connection: Connection, kind: str, fields: Sequence[str], before: da
     if not fields:
         return 0
     values = {"kind": kind, "fields": list(fields), "before": before, "most": most}
-    return connection.execute(_STALE_FIELDS, values).rowcount
+    gone = connection.execute(_STALE_FIELDS, values).rowcount
+    return gone + connection.execute(_STALE_CORRECTIONS, values).rowcount
 
 
 def _subjects(connection: Connection, kind: str, before: datetime, *, dropped: bool, most: int) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.model import FieldValue, Kind, Known, Subject
-from lti_server.accounts.tables import identity, person, person_field
+from lti_server.accounts.tables import correction, identity, person, person_field
 from lti_server.errors import ContractForbids, NotFound
 from lti_server.ids import GrantId, IdentityId, PersonId, RunId, new_id
 from lti_server.privacy import schedule
@@ -275,7 +275,21 @@ def fields_of(
         fields = found.setdefault(row.id, {})
         if row.field not in fields:
             fields[row.field] = key.open("person_field", "ciphertext", place, bytes(row.ciphertext))
+    for row in connection.execute(_corrected(people)):  # what a district has put right stands before any source
+        if reading.allows_stored(row.kind, row.person_id, row.field, row.corrected_at):
+            key = opened.setdefault(row.person_id, keys.person_key(PersonId(row.person_id), bytes(row.wrapped_key)))
+            text = key.open("correction", "ciphertext", f"{row.person_id}|{row.field}", bytes(row.ciphertext))
+            found.setdefault(row.person_id, {})[row.field] = text
     return found
+
+
+def _corrected(people: Sequence[UUID]) -> sa.Select[tuple[object, ...]]:
+    c = correction.c
+    return (
+        sa.select(c.person_id, c.field, c.ciphertext, c.corrected_at, person.c.kind, person.c.wrapped_key)
+        .join(person, person.c.id == c.person_id)
+        .where(c.person_id.in_(people), person.c.wrapped_key.is_not(None))
+    )
 
 
 def _stored_of(people: Sequence[UUID]) -> sa.Select[tuple[object, ...]]:

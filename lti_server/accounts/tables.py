@@ -105,3 +105,27 @@ block_alias = sa.Table(
     sa.Column("provider", sa.Text, nullable=False),
     sa.PrimaryKeyConstraint("district_id", "hash", "block_id"),
 )
+
+correction = sa.Table(
+    "correction",
+    metadata,
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("ciphertext", sa.LargeBinary, nullable=False),
+    sa.Column("corrected_by", sa.Text, nullable=False),
+    sa.Column("corrected_at", UTC, nullable=False),
+    sa.PrimaryKeyConstraint("person_id", "field"),
+    sa.Index("ix_correction_district_id_corrected_at", "district_id", "corrected_at"),
+)
+
+disclosure_restriction = sa.Table(
+    "disclosure_restriction",
+    metadata,
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False, index=True),
+    sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("recipients", sa.Text, nullable=False),
+    sa.Column("restricted_by", sa.Text, nullable=False),
+    sa.Column("restricted_at", UTC, nullable=False),
+    sa.PrimaryKeyConstraint("person_id", "recipients"),
+)

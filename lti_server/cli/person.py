@@ -9,12 +9,14 @@ from uuid import UUID
 
 import click
 
+from lti_server.accounts.corrections import CORRECTABLE
 from lti_server.app import House
 from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
 from lti_server.errors import NotFound
 from lti_server.ids import DistrictId, PersonId
 from lti_server.privacy import districts
+from lti_server.privacy.model import Recipients
 from lti_server.privacy.rights import Asked
 
 OUT = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -75,6 +77,42 @@ def erase(
     if receipt is not None:
         receipt.write_bytes(house.rights.erase.receipt_file(district_id, wanted))
     return {**done.plain(), "receipt": None if receipt is None else str(receipt)}
+
+
+@person.command()
+@click.argument("person_id")
+@click.option("--field", required=True, type=click.Choice(sorted(CORRECTABLE)))
+@click.option("--value", help="What is right.")
+@click.option("--drop", is_flag=True, help="Let the school's systems say again what it is.")
+@click.option("--reason", default="", help="Why; the person may read it.")
+@answers
+def correct(person_id: str, field: str, value: str | None, drop: bool, reason: str) -> dict[str, Any]:
+    """Put a field right, so that no launch and no class list changes it any more."""
+    house = open_house()
+    if (value is None) != drop:
+        raise click.UsageError("Give either --value or --drop.")
+    district_id, wanted = _find(house, person_id)
+    asked = Asked(by=operator(), act="person correct", reason=reason)
+    if value is None:
+        house.rights.correct.drop(district_id, wanted, field, asked)
+    else:
+        house.rights.correct.put(district_id, wanted, field, value, asked)
+    return {"person": str(wanted), "field": field, "corrected": value is not None}
+
+
+@person.command()
+@click.argument("person_id")
+@click.option("--to", "recipients", required=True, type=click.Choice([one.value for one in Recipients]))
+@click.option("--lift", is_flag=True, help="Let them have it again.")
+@click.option("--reason", default="", help="Why; the person may read it.")
+@answers
+def restrict(person_id: str, recipients: str, lift: bool, reason: str) -> dict[str, Any]:
+    """Let nothing of somebody go to a class of recipients."""
+    house = open_house()
+    district_id, wanted = _find(house, person_id)
+    asked = Asked(by=operator(), act="person restrict", reason=reason)
+    stands = house.rights.correct.restrict(district_id, wanted, Recipients(recipients), asked, lift=lift)
+    return {"person": str(wanted), "restricted_to": stands}
 
 
 @person.command()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -21,22 +20,11 @@ from lti_server.privacy import log, schedule
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.districts import District
 from lti_server.privacy.log import Interest
-from lti_server.privacy.model import Origin, Policy, Purpose
+from lti_server.privacy.model import Origin, Policy, Purpose, Recipients
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 _GATE = object()
-
-
-class Recipients(StrEnum):
-    """Classes of those to whom data go: a person's disclosures can be restricted by class."""
-
-    GRADEBOOK = "gradebook"
-    TEACHER = "teacher"
-    SCHOOL = "school"
-    DISTRICT = "district"
-    EVALUATOR = "evaluator"
-    LESSON_SITE = "lesson_site"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,3 +153,6 @@ class Disclose:
             purpose=asked.purpose.value, object_id=asked.person_id, elements=sorted(asked.elements),
             population=asked.population, interest=asked.interest, payload=said,
         )  # fmt: skip
+
+
+__all__ = ["Asked", "Disclose", "Disclosed", "NoRestrictions", "Recipients", "Restrictions", "refusal"]

@@ -33,6 +33,17 @@ class Origin(StrEnum):
     DERIVED = "derived"
 
 
+class Recipients(StrEnum):
+    """Classes of those to whom data go: a person's disclosures can be restricted by class."""
+
+    GRADEBOOK = "gradebook"
+    TEACHER = "teacher"
+    SCHOOL = "school"
+    DISTRICT = "district"
+    EVALUATOR = "evaluator"
+    LESSON_SITE = "lesson_site"
+
+
 class SubjectKind(StrEnum):
     """Whose schedule governs; unknown is a pupil, the stricter one."""
 

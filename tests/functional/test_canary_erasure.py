@@ -18,10 +18,12 @@ import pytest
 from lti_server import cli
 from lti_server.app import House, build_house, create_app
 from lti_server.cli import main, person
+from lti_server.ids import PersonId
 from lti_server.migrate import upgrade
 from lti_server.postgres import BundledPostgres
 from lti_server.privacy.holdings import Form
 from lti_server.privacy.log_sealer import SealLog
+from lti_server.privacy.rights import Asked
 from lti_server.rights_parts import HOLDERS
 from lti_server.settings import Settings
 from tests import world
@@ -38,7 +40,8 @@ TOLD = {
 }  # fmt: skip
 HASHED_ALONE = "canary-mail-b8c1@school.example"
 WORK, ANSWERS, REASON = "canary-work-6b3e", "canary-answers-d0a4", "canary-reason-8e51"
-CANARIES = [*(one for one in TOLD.values() if isinstance(one, str)), "canary-local-2f7d", WORK, ANSWERS, REASON]
+RIGHT = "Canary-Right-c2d9"
+CANARIES = [*(one for one in TOLD.values() if isinstance(one, str)), "canary-local-2f7d", WORK, ANSWERS, REASON, RIGHT]
 MORE = "\n".join(
     f"  {one}: {world.SCHOOL}"
     for one in ("student_contact.email", "student_identifiers.app_username", "demographics.gender")
@@ -117,6 +120,8 @@ def come(site: Site, platform: Platform) -> str:
     answer = post(client, token, attempt(site.house, work=WORK, answers=ANSWERS))
     assert answer.status_code == 200, answer.text
     ((person_id,),) = site.ask("SELECT id FROM person WHERE kind = 'pupil'")
+    asked = Asked(by="test", act="person correct", reason=REASON)
+    site.house.rights.correct.put(owner.id, PersonId(person_id), "nickname", RIGHT, asked)
     return str(person_id)
 
 

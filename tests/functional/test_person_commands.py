@@ -95,6 +95,7 @@ def test_an_export_holds_every_declared_column_opened(on: Street, pupil: str, ru
 
 
 def test_every_sealed_column_is_opened_in_an_export(pupil: str, run: Run) -> None:
+    run("correct", pupil, "--field", "nickname", "--value", "Noor", "--reason", "The family asked.")
     found = run("export", pupil, "--reason", "The family asked.")
     told = {name: listed for tables in found["data"].values() for name, listed in tables.items()}
     sealed = [(one.name, name) for one in personal() for name, what in one.personal.items() if what.form is Form.SEALED]

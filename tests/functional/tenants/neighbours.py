@@ -33,7 +33,9 @@ from lti_server.mail import Message
 from lti_server.privacy.districts import District
 from lti_server.privacy.grants import open_grant
 from lti_server.privacy.log_sealer import SealLog
+from lti_server.privacy.model import Recipients
 from lti_server.privacy.participants import Done
+from lti_server.privacy.rights import Asked as RightsAsked
 from lti_server.providers.records import SourceToken, TokenKind
 from lti_server.settings import Settings
 from tests import world
@@ -312,6 +314,12 @@ def _erase(here: Neighbours, tenant: Tenant) -> None:
     with here.house.database.tenant(tenant.district.id) as connection:
         person_id = PersonId(connection.execute(told).scalars().all()[0])
     assert here.house.rights.erase(tenant.district.id, person_id, by=f"staff of {tenant.slug}").erased_at
+    with here.house.database.tenant(tenant.district.id) as connection:
+        pupil = PersonId(connection.execute(sa.text("SELECT person_id FROM progress_event LIMIT 1")).scalar_one())
+    by = f"staff of {tenant.slug}"
+    asked = RightsAsked(by=by, act="person correct", reason="The family asked.")
+    here.house.rights.correct.put(tenant.district.id, pupil, "nickname", f"Noor of {tenant.slug}", asked)
+    here.house.rights.correct.restrict(tenant.district.id, pupil, Recipients.EVALUATOR, asked)
     here.house.rights.blocks.of_id(tenant.district.id, "never-came", provider="", by=f"staff of {tenant.slug}")
 
 

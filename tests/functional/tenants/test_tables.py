@@ -21,6 +21,8 @@ MAY_AGREE = {
     "deep_link_item": {"kind", "lesson_id"},
     "deep_link_request": {"locale"},
     "district": {"country", "locale", "timezone"},
+    "correction": {"field"},
+    "disclosure_restriction": {"recipients"},
     "erasure_receipt": {"did", "participant"},
     "grade_column": {"label"},
     "grade_delivery": {"state"},

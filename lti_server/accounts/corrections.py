@@ -1,0 +1,160 @@
+"""What a district puts right about a person: a local pin that stands whatever a sync brings (law 11), and restrictions
+of disclosure by class of recipient. Both are asked for by the person, and read where it counts: at each read, at each
+disclosure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts.tables import correction, disclosure_restriction, person
+from lti_server.db import Database
+from lti_server.errors import ContractForbids, InvalidInput, NotFound
+from lti_server.ids import Clock, DistrictId, PersonId
+from lti_server.privacy import log, schedule
+from lti_server.privacy.contracts import Policies, in_force
+from lti_server.privacy.crypto import PersonKey
+from lti_server.privacy.districts import District
+from lti_server.privacy.model import Origin, Policy, Purpose, Recipients
+from lti_server.privacy.rights import Asked, check_reason
+from lti_server.privacy.store_gate import leave
+
+LONGEST = 200
+# Ids and addresses are what a source says they are: to change one is to speak of another account.
+CORRECTABLE = frozenset({"name", "given_name", "family_name", "middle_name", "nickname", "school", "grade"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Whose:
+    """The person that something is changed of."""
+
+    district: District
+    kind: str
+    key: PersonKey
+
+
+class Restrictions:
+    """The disclose gate's question."""
+
+    def forbid(self, connection: Connection, person_id: UUID, recipients: Recipients) -> bool:
+        """Whether nothing of this person may go to such recipients, in the entered district."""
+        r = disclosure_restriction.c
+        found = sa.select(r.recipients).where(r.person_id == person_id, r.recipients == recipients.value)
+        return connection.execute(found).one_or_none() is not None
+
+
+class Correct:
+    """Corrections and restrictions, each with its entry in the log and the reason that the person may read."""
+
+    def __init__(
+        self, *, database: Database, district: Callable[[Connection], District], policies: Policies, clock: Clock
+    ) -> None:
+        self._database = database
+        self._district = district
+        self._policies = policies
+        self._clock = clock
+
+    def put(self, district_id: DistrictId, person_id: PersonId, field: str, value: str, asked: Asked) -> None:
+        """Let a field say this from here on, whatever a source brings.
+
+        Raises:
+            InvalidInput: no reason, no value, or a field that is not corrected here.
+            ContractForbids: the contract does not let the field be kept.
+            NotFound: there is no such person.
+        """
+        text = value.replace("\x00", "").strip()
+        if field not in CORRECTABLE or not 0 < len(text) <= LONGEST:
+            raise InvalidInput(f"Correct one of {', '.join(sorted(CORRECTABLE))}, with at most {LONGEST} characters.")
+        with self._database.tenant(district_id) as connection:
+            whose = self._whose(connection, person_id, asked)
+            element = self._allowed(connection, whose, field)
+            insert = pg.insert(correction).values(
+                district_id=district_id, person_id=person_id, field=field, corrected_by=asked.by,
+                corrected_at=self._clock.now(),
+                ciphertext=whose.key.seal("correction", "ciphertext", f"{person_id}|{field}", text),
+            )  # fmt: skip
+            names = ("ciphertext", "corrected_by", "corrected_at")
+            connection.execute(
+                insert.on_conflict_do_update(
+                    index_elements=["person_id", "field"], set_={name: insert.excluded[name] for name in names}
+                )
+            )
+            self._note(connection, whose, person_id, asked, element)
+
+    def drop(self, district_id: DistrictId, person_id: PersonId, field: str, asked: Asked) -> None:
+        """Let the sources say again what a field is. Raises NotFound where nothing was corrected."""
+        with self._database.tenant(district_id) as connection:
+            whose = self._whose(connection, person_id, asked)
+            c = correction.c
+            if not connection.execute(correction.delete().where(c.person_id == person_id, c.field == field)).rowcount:
+                raise NotFound("This field was not corrected.")
+            self._note(connection, whose, person_id, asked, "")
+
+    def restrict(
+        self, district_id: DistrictId, person_id: PersonId, recipients: Recipients, asked: Asked, *, lift: bool = False
+    ) -> list[str]:
+        """Let nothing of a person go to a class of recipients, or lift that; answers with what stands.
+
+        Raises:
+            InvalidInput: no reason. NotFound: there is no such person.
+        """
+        r = disclosure_restriction.c
+        with self._database.tenant(district_id) as connection:
+            whose = self._whose(connection, person_id, asked)
+            if lift:
+                mine = disclosure_restriction.delete().where(r.person_id == person_id)
+                connection.execute(mine.where(r.recipients == recipients.value))
+            else:
+                connection.execute(
+                    pg.insert(disclosure_restriction)
+                    .values(
+                        district_id=district_id, person_id=person_id, recipients=recipients.value,
+                        restricted_by=asked.by, restricted_at=self._clock.now(),
+                    )
+                    .on_conflict_do_nothing()
+                )  # fmt: skip
+            self._note(connection, whose, person_id, asked, "")
+            stands = sa.select(r.recipients).where(r.person_id == person_id).order_by(r.recipients)
+            return list(connection.execute(stands).scalars())
+
+    def _whose(self, connection: Connection, person_id: PersonId, asked: Asked) -> _Whose:
+        check_reason(asked.reason)
+        found = sa.select(person.c.kind, person.c.wrapped_key).where(person.c.id == person_id)
+        row = connection.execute(found).one_or_none()
+        if row is None or row.wrapped_key is None:
+            raise NotFound("There is no person with this id.")
+        district = self._district(connection)
+        return _Whose(district=district, kind=row.kind, key=district.keys.person_key(person_id, bytes(row.wrapped_key)))
+
+    def _allowed(self, connection: Connection, whose: _Whose, field: str) -> str:
+        """The element of a field that the contract in force lets be kept."""
+        contract_id = in_force(connection, whose.district.zone, self._clock.now())
+        policy = None if contract_id is None else self._policies.of(connection, contract_id)
+        element = _kept(policy, whose.kind, field)
+        if element is None:
+            raise ContractForbids("The district's contract does not let this field be kept.")
+        return element
+
+    def _note(self, connection: Connection, whose: _Whose, person_id: PersonId, asked: Asked, element: str) -> None:
+        entry = log.entry(
+            whose.district.keys, at=self._clock.now(), actor=asked.by, act=asked.act, decision="allowed",
+            purpose="operation", object_id=person_id, elements=(element,) if element else (), population="person",
+            interest=asked.interest, words=log.Words(person_id=person_id, text=asked.reason, key=whose.key),
+        )  # fmt: skip
+        log.record(connection, entry)
+
+
+def _kept(policy: Policy | None, kind: str, field: str) -> str | None:
+    if kind == "staff":
+        educator = schedule.element_of_educator(field)
+        return educator if policy is not None and educator in policy.educator_elements else None
+    element = schedule.element_at_rest(field)
+    if element is None or leave(policy, element, purpose=Purpose.INSTRUCTION, origin=Origin.SCHOOL) is None:
+        return None
+    return element
