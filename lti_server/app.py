@@ -13,6 +13,7 @@ from flask_babel import Babel
 from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from lti_server import district_home
 from lti_server.accounts import connection_views, grant_api
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
@@ -91,7 +92,7 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(audit_views.blueprint(house.document_keys.public_jwks))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
     app.register_blueprint(signal_views.blueprint(lambda: house.grants.signals))
-    for pages in (_log, _lti, _platforms, _connection_pages, _lessons, notice_pages, _contract):
+    for pages in (_district, _log, _lti, _platforms, _connection_pages, _lessons, notice_pages, _contract):
         app.register_blueprint(pages(house))
     api = init_api(app)
     api.register_blueprint(_progress(house))
@@ -164,6 +165,10 @@ def _connections(house: House) -> connection_views.ConnectionParts:
         population=house.grants.population,
         receipt=receipt,
     )
+
+
+def _district(house: House) -> Any:
+    return district_home.blueprint(house, partial(_staff, house))
 
 
 def _log(house: House) -> Any:

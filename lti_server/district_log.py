@@ -11,6 +11,7 @@ from lti_server.house import House
 from lti_server.ids import DistrictId
 from lti_server.privacy import log
 from lti_server.privacy.districts import District
+from lti_server.privacy.log_extract import signed_extract
 from lti_server.privacy.log_reading import Page, Wanted, read_log
 
 
@@ -37,6 +38,15 @@ class StaffLog:
         with self._house.database.tenant(self._district.id) as connection:
             self._note(connection, self._district, "log checkpoint")
         return self._house.audit.checkpoint([self._district.id]).file
+
+    def extract(self, wanted: Wanted, *, after: str | None) -> bytes:
+        house = self._house
+        with house.database.tenant(self._district.id) as connection:
+            file = signed_extract(
+                connection, house.document_keys, self._district.keys, wanted, after=after, at=house.clock.now()
+            )
+            self._note(connection, self._district, "log extract")
+        return file
 
     def _note(self, connection: Connection, district: District, act: str) -> None:
         entry = log.entry(

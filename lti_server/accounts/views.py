@@ -79,6 +79,7 @@ def role_name(role: StaffRole) -> str:
 def _leads_to(role: StaffRole, *, within: bool) -> dict[str, bool]:
     """The pages of a district that a role may open."""
     return {
+        "sees_district": within and may(role, Permission.SEE_CONTRACT),
         "manages_platforms": within and may(role, Permission.MANAGE_PLATFORMS),
         "sees_log": within and may(role, Permission.SEE_LOG),
         "revokes": within and may(role, Permission.REVOKE_GRANTS),

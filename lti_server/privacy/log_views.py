@@ -28,6 +28,8 @@ class DistrictLog(Protocol):
 
     def checkpoint(self) -> bytes: ...
 
+    def extract(self, wanted: Wanted, *, after: str | None) -> bytes: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogParts:
@@ -37,14 +39,14 @@ class LogParts:
 
 
 def blueprint(parts: LogParts) -> Blueprint:
-    """`/district/log` and `/district/log/checkpoint`."""
+    """`/district/log`, and its signed files: `/district/log/checkpoint` and `/district/log/extract`."""
     pages = Blueprint("log", __name__, url_prefix="/district/log", template_folder="templates", static_folder="static")
 
     @pages.get("")
     @signed_in(PERMISSION)
     def index() -> Response:
         opened = parts.opened()
-        asked = {name: request.args.get(name, "").strip() for name in ("decision", "act", "since", "until")}
+        asked = _asked()
         wanted = _wanted(asked, opened.zone)
         page = opened.read(wanted, after=request.args.get("after"), limit=AT_ONCE)
         values = {"page": page, "asked": asked, "zone": opened.zone, "interests": _interests()}
@@ -53,13 +55,28 @@ def blueprint(parts: LogParts) -> Blueprint:
     @pages.get("/checkpoint")
     @signed_in(PERMISSION)
     def checkpoint() -> Response:
-        answer = make_response(parts.opened().checkpoint())
-        answer.headers["Content-Type"] = "application/json"
-        answer.headers["Content-Disposition"] = 'attachment; filename="checkpoint.json"'
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        return _download(parts.opened().checkpoint(), "checkpoint.json")
+
+    @pages.get("/extract")
+    @signed_in(PERMISSION)
+    def extract() -> Response:
+        opened = parts.opened()
+        file = opened.extract(_wanted(_asked(), opened.zone), after=request.args.get("after"))
+        return _download(file, "log-extract.json")
 
     return pages
+
+
+def _asked() -> dict[str, str]:
+    return {name: request.args.get(name, "").strip() for name in ("decision", "act", "since", "until")}
+
+
+def _download(file: bytes, name: str) -> Response:
+    answer = make_response(file)
+    answer.headers["Content-Type"] = "application/json"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _wanted(asked: dict[str, str], zone: tzinfo) -> Wanted:

@@ -225,7 +225,15 @@ def log_pages(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Re
     shown = mine.staff.get(pages, timeout=10)
     assert "/district/log/checkpoint" in shown.text
     after = mine.staff.get(pages, params={"after": str(entry)}, timeout=10)
-    return [shown, after, mine.staff.get(f"{pages}/checkpoint", timeout=10)]
+    extract = mine.staff.get(f"{pages}/extract", timeout=10)
+    assert extract.json()["document"]["district"] == str(mine.district.id)
+    return [shown, after, mine.staff.get(f"{pages}/checkpoint", timeout=10), extract]
+
+
+def district_home(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    page = mine.staff.get(f"{here.tool_url}/district", timeout=10)
+    assert mine.district.name in page.text
+    return [page]
 
 
 def contract_pages(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
@@ -255,6 +263,8 @@ CASES: dict[str, Case] = {
     "progress.launch_context": launch_context,
     "log.index": log_pages,
     "log.checkpoint": log_pages,
+    "log.extract": log_pages,
+    "district.index": district_home,
     "platforms.index": inspector,
     "platforms.inspect": inspector,
     "connections.index": connections,
