@@ -12,13 +12,11 @@ from lti_server.accounts.store import fields_of
 from lti_server.app import House
 from lti_server.cli.house import district_of, note, open_house
 from lti_server.cli.output import answers
-from lti_server.errors import NotFound
+from lti_server.errors import ContractForbids, NoContract, NotFound
 from lti_server.ids import PersonId
-from lti_server.privacy import districts
-from lti_server.privacy.contracts import in_force
+from lti_server.privacy import districts, new_use
 from lti_server.privacy.districts import District
 from lti_server.privacy.model import Purpose
-from lti_server.privacy.reading import for_purpose
 from lti_server.roster import store
 from lti_server.roster.naming import display_name
 
@@ -62,11 +60,11 @@ def show(section_id: str) -> dict[str, Any]:
 
 def _names(house: House, connection: Connection, owner: District, people: list[PersonId]) -> Names:
     """By the contract in force, for instruction; without one nobody's name is read, and all have neutral ones."""
-    contract_id = in_force(connection, owner.zone, house.clock.now())
-    policy = None if contract_id is None else house.policies.of(connection, contract_id)
-    if policy is None or Purpose.INSTRUCTION not in policy.purposes:
+    try:
+        reading = new_use.reading_for(connection, owner.zone, Purpose.INSTRUCTION, house.clock.now())
+    except (NoContract, ContractForbids):
         return {}
-    return fields_of(connection, owner.keys, people, for_purpose(policy, Purpose.INSTRUCTION))
+    return fields_of(connection, owner.keys, people, reading)
 
 
 def _shown(house: House, owner: District, wanted: UUID) -> dict[str, Any] | None:

@@ -47,7 +47,8 @@ def new_use(
         for one, terms in begun:
             if element not in _elements(terms, purpose):
                 break
-            since[element] = datetime.combine(one.valid_from, datetime.min.time(), zone)
+            # Never before the signature, though the first day may lie before it.
+            since[element] = max(datetime.combine(one.valid_from, datetime.min.time(), zone), one.signed_at)
         else:
             # Ever since the first contract: nothing can be older than that.
             since.pop(element, None)

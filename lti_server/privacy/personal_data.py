@@ -157,4 +157,4 @@ class LogData:
     def erase(self, connection: Connection, subject: DataSubject) -> Mapping[str, int]:
         """Consents alone: whoever destroys the person's key has made every word of the log about them unreadable."""
         gone = connection.execute(_DROP_CONSENTS, {"person": subject.person_id}).rowcount
-        return {"consents": gone}
+        return {"consents": gone} if gone else {}

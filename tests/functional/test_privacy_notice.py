@@ -172,6 +172,23 @@ def test_the_contract_page_shows_what_may_come_stay_and_leave_and_gives_the_file
     assert looks == 3
 
 
+def test_what_was_collected_on_the_day_of_a_signature_before_it_is_old(
+    client: FlaskClient, platform: Platform, house: House, district: District, clock: FakeClock
+) -> None:
+    """The first day of a contract may lie before its signature; a use does not."""
+    world.launch(client, platform, house)
+    clock.pass_s(60)
+    world.sign(house, district, world.contract(house).replace("[instruction]", "[instruction, evaluation]"))
+    with house.database.tenant(district.id) as connection:
+        people = list(connection.execute(sa.text("SELECT id FROM person")).scalars())
+        reading = new_use.reading_for(connection, district.zone, Purpose.EVALUATION, clock.now())
+        assert fields_of(connection, district.keys, people, reading) == {}
+
+
+def test_the_front_page_leads_to_the_notice(client: FlaskClient) -> None:
+    assert 'href="/privacy"' in client.get("/").text
+
+
 def test_what_was_announced_cannot_be_changed(house: House, say: Say) -> None:
     say("announce", "--acts-on", days_on(house, 30), *WORDS)
     refused = pytest.raises(sa.exc.ProgrammingError, match="permission denied")
