@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lti_server import district_home
-from lti_server.accounts import connection_views, grant_api
+from lti_server.accounts import connection_views, disposition_views, grant_api
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission, may
@@ -49,7 +49,10 @@ from lti_server.web.logs import init_access_log
 from lti_server.web.problems import init_problems
 
 COOKIE = "lti_lesson"
-LIMITED = ("accounts", "home", "notice", "contract", "platforms", "log", "connections", "grants", "signals")
+LIMITED = (
+    "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
+    "signals",
+)  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
 
@@ -92,8 +95,8 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(audit_views.blueprint(house.document_keys.public_jwks))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
     app.register_blueprint(signal_views.blueprint(lambda: house.grants.signals))
-    for pages in (_district, _log, _lti, _platforms, _connection_pages, _lessons, notice_pages, _contract):
-        app.register_blueprint(pages(house))
+    for pages in _pages(house):
+        app.register_blueprint(pages)
     api = init_api(app)
     api.register_blueprint(_progress(house))
     api.register_blueprint(grant_api.blueprint(_connections(house)))
@@ -112,6 +115,15 @@ def _contract(house: House) -> Any:
         return StaffContracts(house, staff.district_id, staff.id)
 
     return contract_pages(opened)
+
+
+def _pages(house: House) -> list[Any]:
+    """What each feature shows."""
+    makers = (
+        _district, _log, _lti, _platforms, _connection_pages, _dispositions,
+        _lessons, notice_pages, _contract,
+    )  # fmt: skip
+    return [make(house) for make in makers]
 
 
 def _lti(house: House) -> Any:
@@ -150,6 +162,14 @@ def _platforms(house: House) -> Any:
 
 def _connection_pages(house: House) -> Any:
     return connection_views.blueprint(_connections(house))
+
+
+def _dispositions(house: House) -> Any:
+    """What went, with its certificates."""
+    parts = disposition_views.DispositionParts(
+        database=house.database, staff=partial(_staff, house), dispose=lambda: house.rights.dispose
+    )
+    return disposition_views.blueprint(parts)
 
 
 def _connections(house: House) -> connection_views.ConnectionParts:

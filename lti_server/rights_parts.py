@@ -19,17 +19,20 @@ from lti_server.ids import Clock, DistrictId, PersonId
 from lti_server.lessons.personal_data import CATALOGUE_DATA
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.personal_data import LTI_DATA
-from lti_server.privacy.contracts import Policies
+from lti_server.privacy.contracts import Policies, versions
+from lti_server.privacy.disposition import Dispose
 from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.erasure import Erase
 from lti_server.privacy.journal import Journal
+from lti_server.privacy.model import Limit
 from lti_server.privacy.participants import Holder
 from lti_server.privacy.personal_data import LogData
 from lti_server.privacy.rights import Rights
 from lti_server.privacy.server_data import SERVER_DATA
 from lti_server.progress.outbox import Outbox
 from lti_server.progress.personal_data import ProgressData, cancel_jobs
+from lti_server.roster.disposal import KeptByGrants
 from lti_server.roster.personal_data import RosterData, end_stays, stays
 
 # A new feature that keeps data about people is named here. In this order they erase: what points at a person, or at a
@@ -119,8 +122,28 @@ class RightsParts:
         of = self.of
         return Correct(database=of.database, district=of.entered, policies=of.policies, clock=of.clock)
 
+    @cached_property
+    def kept(self) -> KeptByGrants:
+        return KeptByGrants()
+
+    @cached_property
+    def dispose(self) -> Dispose:
+        of = self.of
+        return Dispose(
+            database=of.database, district=of.entered, limit_of=self._disposition_days, kept=self.kept,
+            erase=lambda district_id, person_id, by: self.erase(district_id, person_id, by=by, keeps_grades=True),
+            document_keys=of.document_keys, clock=of.clock,
+        )  # fmt: skip
+
+    def _disposition_days(self, connection: Connection, district: District) -> Limit | None:
+        """Of the newest contract that has begun: one that has ended still says how long what it allowed may stay."""
+        signed = versions(connection, district.zone, self.of.clock.now())
+        newest = next((one for one in signed if one.state in ("in_force", "expired")), None)
+        return None if newest is None else self.of.policies.of(connection, newest.id).limits.get("disposition_days")
+
     def resume(self, district_id: DistrictId) -> None:
-        """Go on with erasures that a crash has left."""
+        """Go on with erasures that a crash has left, and dispose of what is due."""
+        self.dispose.run_due(district_id)
         with self.of.database.tenant(district_id) as connection:
             left = self.erase.resume_all(connection, district_id)
         for person_id in left:

@@ -22,6 +22,7 @@ COMMANDS = {
     "contract": "contract",
     "db": "db",
     "demo": "demo",
+    "disposition": "disposition",
     "district": "district",
     "doctor": "doctor",
     "grant": "grant",

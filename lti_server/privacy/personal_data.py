@@ -74,6 +74,13 @@ OTHERS = (
         name="grants",
         columns=nobody("id district_id provider state epoch created_at ended_at uses narrowed", _GRANT),
     ),
+    Table(
+        name="disposition",
+        columns=nobody(
+            "id district_id grant_id asked_by requested_at due_on days clause returned state done_at did",
+            "a district's directive, and what became of it: counts alone",
+        ),
+    ),
     Table(name="grant_section", columns=nobody("district_id grant_id section_id", "the classes that it reaches")),
     Table(
         name="revocation",

@@ -92,6 +92,31 @@ revocation = sa.Table(
     sa.Index("ix_revocation_open", "requested_at", postgresql_where=sa.text("acknowledged_at IS NULL")),
 )
 
+disposition = sa.Table(
+    "disposition",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False, index=True),
+    sa.Column("grant_id", sa.ForeignKey("grants.id")),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("requested_at", UTC, nullable=False),
+    sa.Column("due_on", sa.Date, nullable=False),
+    sa.Column("days", sa.Integer, nullable=False),
+    sa.Column("clause", sa.Text, nullable=False),
+    sa.Column("returned", sa.Boolean, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("done_at", UTC),
+    sa.Column("did", pg.JSONB, nullable=False, server_default="{}"),
+    sa.Index(
+        "disposition_is_open_once",
+        "district_id",
+        "grant_id",
+        unique=True,
+        postgresql_where=sa.text("state <> 'done'"),
+        postgresql_nulls_not_distinct=True,
+    ),
+)
+
 revocation_receipt = sa.Table(
     "revocation_receipt",
     metadata,

@@ -27,7 +27,7 @@ from lti_server_demo_lms.world import Person, World, sample_world
 
 from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House, build_house, create_app
-from lti_server.ids import PersonId, SystemClock
+from lti_server.ids import PersonId, SystemClock, new_id
 from lti_server.lti.registrations import Platform, Registered
 from lti_server.mail import Message
 from lti_server.privacy.districts import District
@@ -339,6 +339,18 @@ def _withdraw(here: Neighbours, tenant: Tenant) -> None:
         )
     begun = house.grants.withdraw.begin(district.id, grant_id, by=f"staff of {tenant.slug}", reason="Over.")
     assert house.grants.withdraw.finish(district.id, grant_id)
+    # Asked for and not due: nothing goes before.
+    with house.database.tenant(district.id) as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO disposition VALUES (:id, :district, :grant, :by, :now, current_date + 60, 60, :clause,"
+                " false, 'waiting')"
+            ),
+            {
+                "id": new_id(), "district": district.id, "grant": grant_id, "by": f"staff of {tenant.slug}",
+                "now": now, "clause": f"Art. IV 6 of {tenant.slug}",
+            },
+        )  # fmt: skip
     token = SourceToken(value=f"token of {tenant.slug}", kind=TokenKind.REFRESH)
     with house.database.tenant(district.id) as connection:
         house.grants.give_back.keep(connection, district, begun, Done(counts={}, upstream=(token,)))

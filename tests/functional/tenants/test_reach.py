@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 import requests
 import sqlalchemy as sa
+from lti_server_demo_lms.security_events import TOOL_REMOVED, claims, signed_event
 
 from tests.functional.tenants.neighbours import DL, LESSON, Neighbours, Tenant, context_of, deliver, unused
 from tests.functional.tenants.test_tables import owner, rows_of, tables
@@ -247,7 +248,57 @@ def contract_pages(here: Neighbours, mine: Tenant, other: Tenant) -> list[reques
     return [shown, file, published]
 
 
+def grants_api(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """The list is mine, also from a place in the other's; the other's connection is to me as one that never was."""
+    pages = f"{here.tool_url}/api/v1/grants"
+    listed = mine.staff.get(pages, timeout=10)
+    assert str(mine.registered.grant_id) in listed.text
+    theirs_first = other.staff.get(pages, params={"limit": 1}, timeout=10).json()["next"]
+    after = mine.staff.get(pages, params={"cursor": theirs_first}, timeout=10)
+    own = mine.staff.get(f"{here.tool_url}/district/connections/{mine.registered.grant_id}", timeout=10)
+    token = re.search('name="csrf_token" value="([^"]+)"', own.text)
+    assert token
+    refused = [
+        mine.staff.post(
+            f"{pages}/{one}/revoke", json={"reason": "Not mine."}, headers={"X-CSRFToken": token[1]}, timeout=10
+        )
+        for one in (other.registered.grant_id, unused())
+    ]
+    assert [one.status_code for one in refused] == [404, 404]
+    return [listed, after, *refused]
+
+
+def signals(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """At my address, an event of the other's client is not believed; a district's id is no address."""
+    address = f"{here.tool_url}/signals/demo_lms"
+    theirs = here.lms.district(other.slug)
+    event = signed_event(here.lms, {**claims(here.lms, theirs, TOOL_REMOVED), "iss": "https://elsewhere.example"})
+    refused, nobodys = (
+        requests.post(address, params={"grant": str(one)}, data=event, headers=JSON, timeout=10)
+        for one in (mine.registered.grant_id, other.district.id)
+    )
+    assert (refused.status_code, nobodys.status_code) == (403, 404)
+    return [refused, nobodys]
+
+
+def dispositions(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """The other's directive is to me as one that never was."""
+    with here.house.database.tenant(other.district.id) as connection:
+        theirs = connection.execute(sa.text("SELECT id FROM disposition LIMIT 1")).scalar_one()
+    pages = f"{here.tool_url}/district/dispositions"
+    shown = mine.staff.get(pages, timeout=10)
+    assert shown.status_code == 200
+    refused = [mine.staff.get(f"{pages}/{one}/certificate", headers=JSON, timeout=10) for one in (theirs, unused())]
+    assert [one.status_code for one in refused] == [404, 404]
+    return [shown, *refused]
+
+
 CASES: dict[str, Case] = {
+    "grants.grants": grants_api,
+    "grants.revoke": grants_api,
+    "signals.take": signals,
+    "dispositions.index": dispositions,
+    "dispositions.certificate": dispositions,
     "contract.index": contract_pages,
     "contract.file": contract_pages,
     "notice.of_district": contract_pages,

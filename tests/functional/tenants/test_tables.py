@@ -20,6 +20,7 @@ MAY_AGREE = {
     "course_copy": {"context_id", "origin_context_id"},
     "deep_link_item": {"kind", "lesson_id"},
     "deep_link_request": {"locale"},
+    "disposition": {"state"},
     "district": {"country", "locale", "timezone"},
     "correction": {"field"},
     "disclosure_restriction": {"recipients"},

@@ -127,6 +127,7 @@ def test_every_table_that_keeps_by_a_grant_asks_whether_it_stands(owner: psycopg
     """A new table with `grant_id` joins them, or says here why it need not."""
     excused = {
         "progress_summary",  # the pupil's own, written beside an event that asks
+        "disposition",  # a directive about what a revoked one has left
         "grant_section",  # what the grant itself reaches
         "registration",  # made with its grant, pending or in force
         "roster_run", "revocation",  # records of what was done, counts alone
