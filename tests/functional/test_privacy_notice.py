@@ -18,10 +18,12 @@ from lti_server.app import House
 from lti_server.cli import main
 from lti_server.cli import policy as policy_command
 from lti_server.errors import ContractForbids
+from lti_server.ids import PersonId
 from lti_server.privacy import new_use, schedule
 from lti_server.privacy.districts import District
 from lti_server.privacy.model import Purpose
 from lti_server.privacy.notice import USED
+from lti_server.privacy.rights import Asked
 from tests import world
 from tests.clock import FakeClock
 from tests.peers.bare_platform import Platform
@@ -183,6 +185,23 @@ def test_what_was_collected_on_the_day_of_a_signature_before_it_is_old(
         people = list(connection.execute(sa.text("SELECT id FROM person")).scalars())
         reading = new_use.reading_for(connection, district.zone, Purpose.EVALUATION, clock.now())
         assert fields_of(connection, district.keys, people, reading) == {}
+
+
+def test_a_consent_is_exported_with_its_person_and_goes_with_them(
+    client: FlaskClient, platform: Platform, house: House, district: District, say: Say
+) -> None:
+    world.launch(client, platform, house)
+    with house.database.tenant(district.id) as connection:
+        person = PersonId(connection.execute(sa.text("SELECT id FROM person")).scalar_one())
+    for _ in range(2):
+        say("consent", str(person), "--purpose", "instruction", "--given-as", "school")
+    exported = house.rights.rights.export(
+        district.id, person, Asked(by="test", act="person export", reason="to see the consent")
+    )
+    assert json.dumps(exported, default=str).count('"given_as": "school"') == 1
+    house.rights.erase(district.id, person, by="test", keeps_grades=True, patience_s=0)
+    with house.database.tenant(district.id) as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM consent")).scalar_one() == 0
 
 
 def test_the_front_page_leads_to_the_notice(client: FlaskClient) -> None:
