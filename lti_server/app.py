@@ -31,7 +31,7 @@ from lti_server.lti.data_privacy_views import PrivacyParts
 from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
 from lti_server.policy_pages import StaffContracts, contract_pages, notice_pages
-from lti_server.privacy import log_views, signal_views
+from lti_server.privacy import guardian_views, log_views, signal_views
 from lti_server.privacy import views as audit_views
 from lti_server.privacy.grant_receipt import receipt_file
 from lti_server.privacy.grant_view import GrantView
@@ -51,7 +51,7 @@ from lti_server.web.problems import init_problems
 COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
-    "signals",
+    "signals", "requests",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -121,7 +121,7 @@ def _pages(house: House) -> list[Any]:
     """What each feature shows."""
     makers = (
         _district, _log, _lti, _platforms, _connection_pages, _dispositions,
-        _lessons, notice_pages, _contract,
+        _lessons, notice_pages, _contract, _requests,
     )  # fmt: skip
     return [make(house) for make in makers]
 
@@ -189,6 +189,18 @@ def _connections(house: House) -> connection_views.ConnectionParts:
 
 def _district(house: House) -> Any:
     return district_home.blueprint(house, partial(_staff, house))
+
+
+def _requests(house: House) -> Any:
+    """The guardian's door, and what a district has to answer."""
+
+    def staff() -> tuple[DistrictId, str]:
+        found = _staff(house, Permission.ANSWER_REQUESTS)
+        if found.district_id is None:
+            raise NotFound("Sign in as an administrator of the district.")
+        return found.district_id, f"session:{found.id}"
+
+    return guardian_views.blueprint(guardian_views.GuardianParts(requests=house.rights.requests, staff=staff))
 
 
 def _log(house: House) -> Any:

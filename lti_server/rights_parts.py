@@ -23,7 +23,9 @@ from lti_server.privacy.contracts import Policies, versions
 from lti_server.privacy.disposition import Dispose
 from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
+from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.erasure import Erase
+from lti_server.privacy.guardian_requests import GuardianRequests
 from lti_server.privacy.journal import Journal
 from lti_server.privacy.model import Limit
 from lti_server.privacy.participants import Holder
@@ -87,6 +89,8 @@ class Parts(Protocol):
     @property
     def policies(self) -> Policies: ...
     @property
+    def doors(self) -> DoorKeys: ...
+    @property
     def outbox(self) -> Outbox: ...
     def deliver_grade(self) -> DeliverGrade: ...
     def entered(self, connection: Connection) -> District: ...
@@ -123,6 +127,13 @@ class RightsParts:
         return Correct(database=of.database, district=of.entered, policies=of.policies, clock=of.clock)
 
     @cached_property
+    def requests(self) -> GuardianRequests:
+        of = self.of
+        return GuardianRequests(
+            database=of.database, doors=of.doors, district=of.entered, policies=of.policies, clock=of.clock
+        )
+
+    @cached_property
     def kept(self) -> KeptByGrants:
         return KeptByGrants()
 
@@ -142,9 +153,10 @@ class RightsParts:
         return None if newest is None else self.of.policies.of(connection, newest.id).limits.get("disposition_days")
 
     def resume(self, district_id: DistrictId) -> None:
-        """Go on with erasures that a crash has left, and dispose of what is due."""
+        """Go on with erasures that a crash has left, dispose of what is due, and wipe requests that are too old."""
         self.dispose.run_due(district_id)
         with self.of.database.tenant(district_id) as connection:
             left = self.erase.resume_all(connection, district_id)
+            self.requests.expire(connection)
         for person_id in left:
             self.erase.finish(district_id, person_id)

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     SEE_OWN_SECTIONS = "own_sections:see"
     REVOKE_GRANTS = "grants:revoke"
     SEE_LOG = "log:see"
+    ANSWER_REQUESTS = "requests:answer"
     SEE_REPORTS = "reports:see"
     EXPORT_EVALUATION = "evaluation:export"
 
@@ -45,6 +46,7 @@ PERMISSIONS: Mapping[StaffRole, frozenset[Permission]] = MappingProxyType(
             {
                 Permission.SEE_HOME, Permission.MANAGE_PLATFORMS, Permission.SEE_CONTRACT, Permission.SIGN_CONTRACT,
                 Permission.RUN_ROSTER, Permission.SEE_SECTIONS, Permission.REVOKE_GRANTS, Permission.SEE_LOG,
+                Permission.ANSWER_REQUESTS,
                 Permission.SEE_REPORTS,
             }
         ),
@@ -52,6 +54,7 @@ PERMISSIONS: Mapping[StaffRole, frozenset[Permission]] = MappingProxyType(
         StaffRole.DATA_STEWARD: frozenset(
             {
                 Permission.SEE_HOME, Permission.SEE_CONTRACT, Permission.REVOKE_GRANTS, Permission.SEE_LOG,
+                Permission.ANSWER_REQUESTS,
                 Permission.SEE_REPORTS,
             }
         ),

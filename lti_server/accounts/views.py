@@ -81,6 +81,7 @@ def _leads_to(role: StaffRole, *, within: bool) -> dict[str, bool]:
     return {
         "sees_district": within and may(role, Permission.SEE_CONTRACT),
         "manages_platforms": within and may(role, Permission.MANAGE_PLATFORMS),
+        "answers_requests": within and may(role, Permission.ANSWER_REQUESTS),
         "sees_log": within and may(role, Permission.SEE_LOG),
         "revokes": within and may(role, Permission.REVOKE_GRANTS),
     }

@@ -129,6 +129,15 @@ OTHERS = (
             }
         ),
     ),
+    Table(
+        name="guardian_request",
+        columns=MappingProxyType(
+            {
+                **passing("sealed", "what a guardian wrote, for the district alone; gone once answered, or in 90 days"),
+                **nobody("id district_id received_at due_on expires_at answered_at answered_by", "that somebody asked"),
+            }
+        ),
+    ),
     Table(name="log_link", columns=nobody("district_id position entry_id sealed_at hash", "of the chain")),
     Table(name="log_pending", columns=nobody("district_id entry_id", "what is not sealed yet")),
     Table(

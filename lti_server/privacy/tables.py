@@ -269,3 +269,17 @@ consent = sa.Table(
         "consent_stands_once", "person_id", "purpose", unique=True, postgresql_where=sa.text("withdrawn_at IS NULL")
     ),
 )
+
+guardian_request = sa.Table(
+    "guardian_request",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("received_at", UTC, nullable=False),
+    sa.Column("due_on", sa.Date),
+    sa.Column("expires_at", UTC, nullable=False),
+    sa.Column("answered_at", UTC),
+    sa.Column("answered_by", sa.Text),
+    sa.Index("ix_guardian_request_district_id_received_at", "district_id", "received_at"),
+)

@@ -317,6 +317,7 @@ def _erase(here: Neighbours, tenant: Tenant) -> None:
     with here.house.database.tenant(tenant.district.id) as connection:
         pupil = PersonId(connection.execute(sa.text("SELECT person_id FROM progress_event LIMIT 1")).scalar_one())
     by = f"staff of {tenant.slug}"
+    here.house.rights.requests.open(tenant.slug, f"A guardian of {tenant.slug} asks.")
     asked = RightsAsked(by=by, act="person correct", reason="The family asked.")
     here.house.rights.correct.put(tenant.district.id, pupil, "nickname", f"Noor of {tenant.slug}", asked)
     here.house.rights.correct.restrict(tenant.district.id, pupil, Recipients.EVALUATOR, asked)

@@ -24,6 +24,7 @@ Case = Callable[[Neighbours, Tenant, Tenant], list[requests.Response]]
 JSON = {"Accept": "application/problem+json"}
 # No id, token or cookie of a district is taken there.
 SAME_FOR_ALL = {
+    "requests.form", "requests.send",
     "home.index", "home.problem", "lessons.index", "lessons.sheet", "lti.jwks", "registration.configuration",
     "notice.index", "healthz", "audit.keys", "readyz", "metrics", "api-docs.openapi_json",
 }  # fmt: skip
@@ -237,6 +238,19 @@ def district_home(here: Neighbours, mine: Tenant, other: Tenant) -> list[request
     return [page]
 
 
+def guardian_requests(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """What was asked of mine; a case of the other's is none that I can answer."""
+    with here.house.database.tenant(other.district.id) as connection:
+        case = connection.execute(sa.text("SELECT id FROM guardian_request LIMIT 1")).scalar_one()
+    pages = f"{here.tool_url}/district/requests"
+    shown = mine.staff.get(pages, timeout=10)
+    token = re.search('name="csrf_token" value="([^"]+)"', shown.text)
+    assert token
+    refused = mine.staff.post(f"{pages}/{case}", data={"csrf_token": token[1]}, timeout=10)
+    assert refused.status_code == 404
+    return [shown, refused]
+
+
 def contract_pages(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
     """Mine, though both have a version of the same number; and what everybody may read of mine."""
     pages = f"{here.tool_url}/district/contract"
@@ -312,6 +326,8 @@ CASES: dict[str, Case] = {
     "progress.progress": progress,
     "progress.renew": renew,
     "progress.launch_context": launch_context,
+    "requests.index": guardian_requests,
+    "requests.answered": guardian_requests,
     "log.index": log_pages,
     "log.checkpoint": log_pages,
     "log.extract": log_pages,
