@@ -267,3 +267,20 @@ def test_a_revoked_or_unknown_grant_is_not_narrowed(
     house.grants.withdraw.begin(district.id, platform.grant_id, by="test", reason="over")
     with pytest.raises(Conflict):
         house.grants.withdraw.narrow(district.id, platform.grant_id, [two.kept], by="test", reason="x")
+
+
+def test_the_database_refuses_a_membership_outside_by_whatever_way(
+    house: House, district: District, platform: Registered, two: Two
+) -> None:
+    narrow(house, district, platform.grant_id, two.kept)
+    insert = sa.text(
+        "INSERT INTO membership (id, district_id, section_id, person_id, role, source, grant_id, epoch, started_at)"
+        " SELECT :id, district_id, :section, person_id, 'pupil', 'roster', grant_id, 2, now() FROM membership"
+        " WHERE section_id = :left AND NOT EXISTS (SELECT FROM membership m WHERE m.section_id = :section"
+        " AND m.person_id = membership.person_id AND m.ended_at IS NULL) LIMIT 1"
+    )
+    values = {"id": new_id(), "left": two.left}
+    with pytest.raises(GrantRevoked), house.database.tenant(district.id) as connection:
+        connection.execute(insert, {**values, "section": two.left})
+    with house.database.tenant(district.id) as connection:
+        assert connection.execute(insert, {**values, "section": two.kept}).rowcount == 1
