@@ -36,7 +36,7 @@ THIRD = "the-secret-of-the-year-after-long-enough-too"
 
 # What keyed or plain hashes are: they open nothing and are compared alone.
 HASHES = {
-    "directory.key_hash", "identity.subject_hash", "invitation.token_hash",
+    "block_alias.hash", "directory.key_hash", "identity.subject_hash", "invitation.token_hash",
     "lesson_token.token_hash", "log_entry.leaf_hash", "log_link.hash", "person_field.fingerprint",
     "person_field.lookup",
     "platform_invitation.token_hash", "provider_signal.signal_hash", "session.cookie_hash", "session.ticket_hash",
@@ -70,6 +70,8 @@ def by_ring(purpose: str, row_place: Callable[[Row], bytes], column: str) -> Ope
 
 
 SEALED: dict[str, Opens] = {
+    "correction.ciphertext": by_person("correction", "ciphertext", lambda row: f"{row.person_id}|{row.field}"),
+    "guardian_request.sealed": by_district("guardian_request", "sealed", lambda row: row.id),
     "deep_link_request.settings": by_district("deep_link_request", "settings", lambda row: row.id),
     "district.data_key": by_ring("data_key", lambda row: bytes(row.id.bytes), "data_key"),
     "district.pepper": by_ring("pepper", lambda row: bytes(row.id.bytes), "pepper"),
@@ -154,7 +156,9 @@ def opened(here: Neighbours, house: House) -> dict[str, int]:
     counts = {}
     with everything(here).connect() as connection:
         persons: dict[UUID, PersonKey] = {}
-        for row in connection.execute(sa.text("SELECT id, district_id, wrapped_key FROM person")):
+        for row in connection.execute(
+            sa.text("SELECT id, district_id, wrapped_key FROM person WHERE key_destroyed_at IS NULL")
+        ):
             persons[row.id] = owners[row.district_id].keys.person_key(row.id, bytes(row.wrapped_key))
         for name, opens in SEALED.items():
             table, column = name.split(".")

@@ -316,6 +316,13 @@ def _erase(here: Neighbours, tenant: Tenant) -> None:
     assert here.house.rights.erase(tenant.district.id, person_id, by=f"staff of {tenant.slug}").erased_at
     with here.house.database.tenant(tenant.district.id) as connection:
         pupil = PersonId(connection.execute(sa.text("SELECT person_id FROM progress_event LIMIT 1")).scalar_one())
+        connection.execute(
+            sa.text(
+                "INSERT INTO consent SELECT gen_random_uuid(), district_id, id, 'evaluation', 'school', 'policy', 1,"
+                " created_at FROM person WHERE id = :person"
+            ),
+            {"person": pupil},
+        )
     by = f"staff of {tenant.slug}"
     here.house.rights.requests.open(tenant.slug, f"A guardian of {tenant.slug} asks.")
     asked = RightsAsked(by=by, act="person correct", reason="The family asked.")

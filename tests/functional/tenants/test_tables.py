@@ -16,11 +16,12 @@ from tests.guards.test_schema import QUEUE, WITHOUT_A_TENANT
 # which are everybody's; words of ours, of which there are few; the same contract signed twice; and an attempt's id,
 # which comes from a browser.
 MAY_AGREE = {
+    "consent": {"given_as", "policy_hash", "purpose"},
     "contract": {"document", "family", "kind", "policy_hash", "signed_by"},
     "course_copy": {"context_id", "origin_context_id"},
     "deep_link_item": {"kind", "lesson_id"},
     "deep_link_request": {"locale"},
-    "disposition": {"state"},
+    "disposition": {"did", "state"},
     "district": {"country", "locale", "timezone"},
     "correction": {"field"},
     "disclosure_restriction": {"recipients"},
