@@ -28,6 +28,8 @@ PAGES: Mapping[str, Permission] = MappingProxyType(
         "connections.index": Permission.REVOKE_GRANTS,
         "platforms.index": Permission.MANAGE_PLATFORMS,
         "log.index": Permission.SEE_LOG,
+        "requests.index": Permission.ANSWER_REQUESTS,
+        "dispositions.index": Permission.REVOKE_GRANTS,
     }
 )
 
@@ -165,6 +167,8 @@ def ways(role: str) -> list[Way]:
         "connections.index": _("Connections"),
         "platforms.index": _("Launches and grades"),
         "log.index": _("Log"),
+        "requests.index": _("Requests of guardians"),
+        "dispositions.index": _("Disposition of data, and certificates"),
     }
     found = [(names[one], _address(one)) for one, permission in PAGES.items() if may(role, permission)]
     return [Way(name=name, address=address) for name, address in found if address is not None]
