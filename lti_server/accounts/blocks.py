@@ -60,7 +60,9 @@ def candidates(keys: DistrictKeys, said: Mapping[str, object], identity: bytes |
     """The hashes of everything by which somebody might be blocked, of what a door was told. Nothing is kept of it."""
     found = [] if identity is None else [identity]
     for name, value in said.items():
-        text = value.replace("\x00", "").strip() if isinstance(value, str) else ""
+        # JSON can carry half of a surrogate pair, which is no text; what is left of the value still says who it is.
+        said_text = value.encode(errors="ignore").decode() if isinstance(value, str) else ""
+        text = said_text.replace("\x00", "").strip()
         if not text:
             continue
         if name in _SUBJECTS:

@@ -84,7 +84,8 @@ def owner(here: Neighbours) -> Iterator[sa.Connection]:
 
 def rows_of(owner: sa.Connection, table: str, tenant: Tenant) -> list[dict[str, object]]:
     key = "id" if table == "district" else "district_id"
-    found = owner.execute(sa.text(f"SELECT * FROM {table} WHERE {key} = :id"), {"id": tenant.district.id})
+    statement = sa.text(f"SELECT * FROM {table} AS t WHERE {key} = :id ORDER BY t::text")
+    found = owner.execute(statement, {"id": tenant.district.id})
     return [dict(row._mapping) for row in found]
 
 
