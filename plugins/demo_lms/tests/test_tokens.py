@@ -35,15 +35,19 @@ def test_an_assertion_serves_once_also_after_a_restart(lms: Any, restarted: Any)
         {"iat": None},
         {"exp": None},
         {"exp": "tomorrow"},
-        {"exp": int(time.time()) - 120},
-        {"iat": int(time.time()) + 600, "exp": int(time.time()) + 660},
-        {"exp": int(time.time()) + 90_000},
         {"kid": "another-key"},
     ],
     ids=str,
 )
 def test_a_wrong_assertion_is_refused(lms: Any, changes: dict[str, Any]) -> None:
     answer = lms.ask_token(lms.assertion(**changes))
+    assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("seconds", [{"exp": -120}, {"iat": 600, "exp": 660}, {"exp": 90_000}], ids=str)
+def test_an_assertion_of_another_time_is_refused(lms: Any, seconds: dict[str, int]) -> None:
+    now = int(time.time())
+    answer = lms.ask_token(lms.assertion(**{name: now + later for name, later in seconds.items()}))
     assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
 
 
