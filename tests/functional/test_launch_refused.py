@@ -44,6 +44,22 @@ def test_a_registration_that_is_marked_removed_opens_nothing_even_by_a_door_that
     assert world.launch(client, platform, house).status_code == 403
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["first", "repeated"])
+def test_a_launch_under_a_suspended_grant_says_so(
+    known: bool, client: FlaskClient, platform: Platform, house: House, district: District
+) -> None:
+    if known:
+        world.launch(client, platform, house)
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE grants SET state = 'suspended'"))
+    begun = world.begin(client, platform)
+    form = {"id_token": platform.sign(platform.claims(begun.nonce, house.clock.now())), "state": begun.state}
+    answer = client.post("/lti/launch", data=form, headers={"Accept": "application/problem+json"})
+    assert answer.status_code == 403
+    assert answer.json is not None
+    assert answer.json["reason"] == "grant-not-active"
+
+
 def test_an_unexpanded_variable_is_no_value_of_a_custom_parameter(platform: Platform, house: House) -> None:
     said = {"lesson_id": "message-in-bits", "section": "$Canvas.course.sectionIds", "number": 7, "none": None}
     claims = VerifiedClaims(platform.claims("n", house.clock.now(), lti_custom=said))
