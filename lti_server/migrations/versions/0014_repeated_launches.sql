@@ -69,14 +69,13 @@ AS $$ SELECT EXISTS (SELECT FROM block_alias b
   WHERE b.district_id = current_district() AND b.hash = ANY (ids) AND b.provider IN ('', 'lti')) $$;
 
 -- Enter the tenant again; true where the person is still known by this identity, still in this membership, and not
--- blocked. That the grant stands at its epoch, the session's own trigger sees to, and holds to the end.
+-- blocked. That the grant stands at its epoch and the person was not erased, the session's own triggers see to.
 CREATE FUNCTION launch_stands(door bytea, by_identity uuid, in_membership uuid, ids bytea[]) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
   PERFORM FROM directory_enter('deployment', door);
-  RETURN EXISTS (SELECT FROM identity i JOIN person p ON p.id = i.person_id
-      WHERE i.id = by_identity AND i.ended_at IS NULL AND p.wrapped_key IS NOT NULL)
+  RETURN EXISTS (SELECT FROM identity i WHERE i.id = by_identity AND i.ended_at IS NULL)
     AND (in_membership IS NULL
       OR EXISTS (SELECT FROM membership m WHERE m.id = in_membership AND m.ended_at IS NULL))
     AND NOT launch_blocked(ids);
