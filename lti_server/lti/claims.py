@@ -315,10 +315,16 @@ def _mapping(claims: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _id(claims: Mapping[str, Any], name: str) -> str:
-    """An opaque id: 1 to 255 printable ASCII characters."""
-    found = claims.get(name)
-    if not isinstance(found, str) or not 0 < len(found) <= LONGEST_ID or not found.isascii() or not found.isprintable():
+    found = opaque_id(claims.get(name))
+    if found is None:
         raise _malformed(name.rsplit("/", 1)[-1])
+    return found
+
+
+def opaque_id(found: object) -> str | None:
+    """An id as LTI has them (Core 5.3.4, 5.4.1), 1 to 255 printable ASCII characters; None for what is no such id."""
+    if not isinstance(found, str) or not 0 < len(found) <= LONGEST_ID or not found.isascii() or not found.isprintable():
+        return None
     return found
 
 

@@ -20,7 +20,7 @@ from lti_server.db import Database
 from lti_server.errors import GrantRevoked, LaunchRejected, NotFound
 from lti_server.ids import Clock
 from lti_server.lti import store
-from lti_server.lti.claims import LTI, RESOURCE_LINK_REQUEST, message_type
+from lti_server.lti.claims import LTI, RESOURCE_LINK_REQUEST, message_type, opaque_id
 from lti_server.lti.launches import OpenLaunch
 from lti_server.lti.messages import NONCE_LIFE, Message, verified
 from lti_server.lti.signature import Token
@@ -107,13 +107,15 @@ class RepeatedLaunches:
 
 
 def _look_up(token: Token) -> LookUp | None:
-    subject, link = token.claims.get("sub"), _id_of(token.claims, "resource_link")
-    if not isinstance(subject, str) or link is None:
+    """None where any of it is no id: that is for the whole way to refuse, before a hash or a database meets it."""
+    claims = token.claims
+    subject, link = opaque_id(claims.get("sub")), _id_of(claims, "resource_link")
+    context = _id_of(claims, "context")
+    if subject is None or link is None or (context is None and LTI + "context" in claims):
         return None
-    return LookUp(subject=subject, context=_id_of(token.claims, "context"), link=link)
+    return LookUp(subject=subject, context=context, link=link)
 
 
 def _id_of(claims: Mapping[str, Any], name: str) -> str | None:
     said = claims.get(LTI + name)
-    found = said.get("id") if isinstance(said, Mapping) else None
-    return found if isinstance(found, str) else None
+    return opaque_id(said.get("id")) if isinstance(said, Mapping) else None

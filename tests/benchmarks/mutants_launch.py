@@ -101,6 +101,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("session: grant and epoch", STEPS, " AND g.state = 'active' AND g.epoch = s.grant_epoch", ""),
     Mutant("repeated: nothing but what it opens", LTI + "repeated_launches.py", "        raise _ChangesMore(name)", "        return lambda *_, **__: None"),
     Mutant("repeated: resource links alone", LTI + "repeated_launches.py", "if message_type(claims) != RESOURCE_LINK_REQUEST:", "if False:"),
+    Mutant("repeated: looked up by ids alone", LTI + "repeated_launches.py", "    return opaque_id(said.get(\"id\")) if", "    return said.get(\"id\") if"),
     Mutant("repeated: what stood still stands", LTI + "store.py", "FROM same WHERE stands", "FROM same"),
     Mutant("repeated: the identity lives", AGAIN, "by_identity AND i.ended_at IS NULL", "by_identity"),
     Mutant("repeated: the membership lives", AGAIN, " AND m.ended_at IS NULL))", "))"),

@@ -137,3 +137,20 @@ def test_many_posts_of_one_repeated_launch_open_exactly_one_session(
         answers = list(pool.map(post, range(24)))
     assert sorted(answers) == [303, *[403] * 23]
     assert count(house, district, "session") == 2
+
+
+@pytest.mark.parametrize("given", ["\ud800", "a\x00b", "", "x" * 300, "é", 7, None, ["a"]], ids=repr)
+@pytest.mark.parametrize("claim", ["sub", "lti_context", "lti_resource_link"])
+def test_an_id_that_is_none_is_refused_as_on_a_first_launch(
+    client: FlaskClient, platform: Platform, house: House, claim: str, given: object
+) -> None:
+    """The short way looks these up before anything of the token is believed."""
+    world.launch(client, platform, house)
+    begun = world.begin(client, platform)
+    value = given if claim == "sub" else {"id": given}
+    claims = platform.claims(begun.nonce, house.clock.now(), **{claim: value})
+    form = {"id_token": platform.sign(claims), "state": begun.state}
+    answer = client.post("/lti/launch", data=form, headers={"Accept": "application/problem+json"})
+    assert answer.status_code == 403, answer.text
+    assert answer.json is not None
+    assert answer.json["reason"] in ("malformed-claim", "claims-missing", "anonymous")
