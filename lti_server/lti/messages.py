@@ -18,7 +18,7 @@ from lti_server.db import Database, Door, enter, find_by
 from lti_server.errors import LaunchRejected
 from lti_server.ids import Clock, DistrictId
 from lti_server.lti import signature, store
-from lti_server.lti.claims import LTI, check_token, message_type, return_url
+from lti_server.lti.claims import LTI, check_token, message_type, opaque_id, return_url
 from lti_server.lti.platform_keys import KeySet, PlatformKeys
 from lti_server.lti.signature import Token, VerifiedClaims
 from lti_server.lti.state import LoginState
@@ -203,8 +203,8 @@ def deployment_of(token: Token) -> str:
     Raises:
         LaunchRejected: `claims-missing`.
     """
-    named = token.claims.get(LTI + "deployment_id")
-    if not isinstance(named, str) or not named:
+    named = opaque_id(token.claims.get(LTI + "deployment_id"))
+    if named is None:
         raise LaunchRejected("claims-missing", "The launch lacks what every launch must say: deployment_id.")
     return named
 

@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TESTS: tuple[str, ...] = (
     "tests/unit/lti", "tests/functional/test_launch.py", "tests/functional/test_launch_refused.py",
+    "tests/functional/test_hostile_text.py",
     "tests/functional/test_repeated_launches.py", "tests/functional/test_hostile_launches.py",
     "tests/functional/test_cookieless_launch.py",
 )  # fmt: skip
@@ -80,7 +81,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("nonce: spent once", LTI + "launches.py", "if not arrival.fresh:", "if False:"),
     Mutant("nonce: by the insert", LTI + "store.py", "  ON CONFLICT DO NOTHING RETURNING 1)", "  ON CONFLICT (district_id, nonce_hash) DO UPDATE SET expires_at = excluded.expires_at RETURNING 1)"),
     Mutant("deployment: of the login", LTI + "messages.py", "if state.deployment_id is not None and state.deployment_id != named:", "if False:"),
-    Mutant("deployment: named", LTI + "messages.py", "if not isinstance(named, str) or not named:", "if False:"),
+    Mutant("deployment: named", LTI + "messages.py", 'opaque_id(token.claims.get(LTI + "deployment_id"))', 'token.claims.get(LTI + "deployment_id")'),
     Mutant("platform: removed", STANDING, " AND r.removed_at IS NULL", ""),
     Mutant("grant: active", LTI + "messages.py", 'if standing.grant_state != "active":', "if False:"),
     Mutant("contract: in force", LTI + "store.py", " or valid_to < today", ""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -54,3 +56,28 @@ def test_a_course_title_and_a_shared_id_of_half_a_pair_open_the_lesson(
     assert "local_id" not in kept(house, district)
     with house.database.tenant(district.id) as connection:
         assert connection.execute(sa.text("SELECT name FROM section")).scalar_one() == "5b"
+
+
+@pytest.mark.parametrize("given", [HALF, "a\x00b", "x" * 70_000, "é"], ids=["half a pair", "nul", "huge", "no ascii"])
+def test_a_deployment_that_is_no_id_is_refused(
+    client: FlaskClient, platform: Platform, house: House, district: District, given: str
+) -> None:
+    begun = world.begin(client, platform)
+    claims = platform.claims(begun.nonce, house.clock.now(), lti_deployment_id=given)
+    form = {"id_token": platform.sign(claims), "state": begun.state}
+    answer = client.post("/lti/launch", data=form, headers={"Accept": "application/problem+json"})
+    assert answer.status_code == 403, answer.text
+
+
+@pytest.mark.parametrize("kid", [HALF, "a\x00b", "é"], ids=["half a pair", "nul", "no ascii"])
+def test_a_key_of_an_odd_name_is_refused(
+    client: FlaskClient, platform: Platform, house: House, district: District, kid: str
+) -> None:
+    for _ in range(2):
+        begun = world.begin(client, platform)
+        token = platform.sign(platform.claims(begun.nonce, house.clock.now()))
+        header = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": kid}).encode()).decode().rstrip("=")
+        form = {"id_token": ".".join([header, *token.split(".")[1:]]), "state": begun.state}
+        answer = client.post("/lti/launch", data=form, headers={"Accept": "application/problem+json"})
+        assert answer.status_code == 403, answer.text
+        world.launch(client, platform, house)
