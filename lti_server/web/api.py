@@ -44,6 +44,14 @@ class ProblemParser(FlaskParser):
     def handle_error(self, error: Any, *_: Any, **__: Any) -> NoReturn:
         raise InvalidInput.listing("The request is not as it must be.", _faults(error.messages, ""))
 
+    def load_json(self, req: Any, schema: Any) -> Any:
+        try:
+            return super().load_json(req, schema)
+        except RecursionError:
+            raise InvalidInput.listing(
+                "The request is not as it must be.", [("", "This is nested too deep.")]
+            ) from None
+
     def _handle_invalid_json_error(self, error: Any, *_: Any, **__: Any) -> NoReturn:
         raise InvalidInput.listing("The request is not as it must be.", [("", "This is not JSON in UTF-8.")])
 
