@@ -21,7 +21,10 @@ from tests.browser.chromium import ARGUMENTS
 from tests.browser.hands import Hands, Keyboard, Touch
 from tests.browser.lesson_moves import DESKTOP, Opener
 from tests.browser.lesson_server import LessonServer, running
+from tests.browser.real_server import RealServer, real_server
+from tests.conftest import SECRET
 from tests.functional.street import Street, street
+from tests.peers.bare_platform import Platform, serving
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,6 +45,16 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[RealServer]:
+    """A server with a district whose platform answers, and a lesson on another site that does not."""
+    with (
+        serving(Platform()) as platform,
+        real_server(database_url, tmp_path, SECRET, platform, "http://127.0.0.1:9") as real,
+    ):
+        yield real
 
 
 @pytest.fixture(scope="session")

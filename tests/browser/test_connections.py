@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,7 @@ from playwright.sync_api import Page
 
 from lti_server.accounts.permissions import StaffRole
 from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
-from tests.browser.real_server import RealServer, real_server
-from tests.conftest import SECRET
-from tests.peers.bare_platform import Platform, serving
-
-
-@pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[RealServer]:
-    with (
-        serving(Platform()) as platform,
-        real_server(database_url, tmp_path, SECRET, platform, "http://127.0.0.1:9") as real,
-    ):
-        yield real
+from tests.browser.real_server import RealServer
 
 
 def looked_at(page: Page) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,8 @@ from lti_server.ids import DistrictId
 from lti_server.lti.notice_handlers import REFUSES
 from tests import world
 from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
-from tests.browser.real_server import RealServer, real_server
-from tests.conftest import SECRET
+from tests.browser.real_server import RealServer
 from tests.functional import notifying
-from tests.peers.bare_platform import Platform, serving
-
-
-@pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[RealServer]:
-    with (
-        serving(Platform()) as platform,
-        real_server(database_url, tmp_path, SECRET, platform, "http://127.0.0.1:9") as real,
-    ):
-        yield real
-
 
 COURSE = "Mathematics and Computational Thinking for Grade 6, Period 3"
 

@@ -20,18 +20,11 @@ from lti_server.providers import (
     Unavailable,
 )
 from lti_server.testing import Exchange
+from tests.contract.breakers import Breakers
 from tests.contract.chalk import BASE, SIGN_IN, ChalkLogin, chalk_manifest
 
-BREAKERS: dict[str, list[tuple[type, dict[str, Any]]]] = {}
-"""Check → plugins that fail it alone, each with what its contract class says otherwise."""
-
-
-def breaks(check: str, **says: Any) -> Any:
-    def register(plugin: type) -> type:
-        BREAKERS.setdefault(check, []).append((plugin, says))
-        return plugin
-
-    return register
+BREAKERS = Breakers()
+breaks = BREAKERS.by
 
 
 BREAKERS["every_recording_is_used"] = [(ChalkLogin, {"recording": [*SIGN_IN, Exchange(url=f"{BASE}/never", body={})]})]

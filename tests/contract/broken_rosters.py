@@ -24,18 +24,11 @@ from lti_server.providers import (
 )
 from lti_server.providers.wire import host_of
 from lti_server.testing import Exchange
+from tests.contract.breakers import Breakers
 from tests.contract.chalk import BASE, CLASSES, REMOVAL, ROSTER, ROSTER_EMPTY, USERS, ChalkRoster, chalk_manifest
 
-BREAKERS: dict[str, list[tuple[type, dict[str, Any]]]] = {}
-"""Check → plugins that fail it alone, each with what its contract class says otherwise."""
-
-
-def breaks(check: str, **says: Any) -> Any:
-    def register(plugin: type) -> type:
-        BREAKERS.setdefault(check, []).append((plugin, says))
-        return plugin
-
-    return register
+BREAKERS = Breakers()
+breaks = BREAKERS.by
 
 
 BREAKERS["the_recording_is_not_empty"] = [(ChalkRoster, {"recording": ROSTER_EMPTY})]

@@ -2,62 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
-from lti_server import cli
 from lti_server.accounts.store import fields_of
-from lti_server.cli import main, person
 from lti_server.privacy.reading import of_own_data
-from lti_server.settings import Settings
 from tests import world
-from tests.clock import FakeClock, RunningClock
-from tests.functional.street import Street, street
+from tests.clock import FakeClock
+from tests.functional.person_commands import Run, clock, on, run
+from tests.functional.street import Street
 
-Run = Callable[..., dict[str, Any]]
+__all__ = ["clock", "on", "run"]
+
 WHY = ("--reason", "The family showed a certificate.")
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return RunningClock()
-
-
-@pytest.fixture
-def on(settings: Settings, database_url: str, clock: FakeClock, tmp_path: Path) -> Iterator[Street]:
-    with street(settings, database_url, clock, tmp_path / "lms") as found:
-        yield found
 
 
 @pytest.fixture
 def pupil(on: Street) -> str:
     on.save(on.token())
     return str(on.deliveries()[0].person_id)
-
-
-@pytest.fixture
-def run(on: Street, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setattr(cli, "_end_with_exit_hooks", lambda: None)  # the signals of this process are pytest's
-    monkeypatch.setattr(person, "open_house", lambda: on.house)
-
-    def command(*arguments: str, fails: int = 0) -> dict[str, Any]:
-        if fails:
-            with pytest.raises(SystemExit) as stop:
-                main(["person", *arguments, "--json"])
-            assert stop.value.code == fails
-        else:
-            main(["person", *arguments, "--json"])
-        found: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
-        return found
-
-    return command
 
 
 def name_of(on: Street, person_id: str) -> str | None:

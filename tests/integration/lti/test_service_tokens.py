@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 
@@ -14,37 +11,10 @@ from lti_server.lti.registrations import Registered
 from lti_server.lti.tokens import Service, service_of
 from lti_server.privacy.districts import District
 from lti_server.providers.errors import RejectedCredentials
-from lti_server.settings import Settings
 from tests import world
-from tests.clock import FakeClock
-from tests.peers.member_list import NRPS_SCOPE, MemberList, listing
+from tests.peers.member_list import NRPS_SCOPE, MemberList
 
 SCOPES = [NRPS_SCOPE]
-
-
-@pytest.fixture
-def peer() -> Iterator[MemberList]:
-    with listing(MemberList()) as found:
-        yield found
-
-
-@pytest.fixture
-def house(settings: Settings, database_url: str, clock: FakeClock, peer: MemberList) -> Iterator[House]:
-    host = peer.address.removeprefix("http://")
-    found = build_house(dataclasses.replace(settings, insecure_hosts=frozenset({host})), database_url, clock)
-    peer.tool_jwks = found.tool_keys.public_jwks
-    yield found
-    found.database.dispose()
-
-
-@pytest.fixture
-def district(house: House) -> District:
-    return world.district(house)
-
-
-@pytest.fixture
-def platform(house: House, district: District, peer: MemberList) -> Registered:
-    return world.register(house, district, peer)
 
 
 def service(house: House, district: District, platform: Registered) -> Service:

@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from lti_server.app import House, build_house
+from lti_server.app import House
 from lti_server.errors import GrantRevoked
 from lti_server.lti.registrations import Registered
 from lti_server.lti.tokens import Service, service_of
 from lti_server.privacy.districts import District
 from lti_server.providers.errors import ProviderFault, RejectedCredentials
-from lti_server.settings import Settings
 from tests import world
-from tests.clock import FakeClock
 from tests.peers.member_list import NRPS_SCOPE, MemberList, listing
 
 SCOPES = [NRPS_SCOPE]
@@ -56,22 +54,8 @@ def peer() -> Iterator[Answering]:
 
 
 @pytest.fixture
-def house(settings: Settings, database_url: str, clock: FakeClock, peer: Answering) -> Iterator[House]:
-    host = peer.address.removeprefix("http://")
-    found = build_house(dataclasses.replace(settings, insecure_hosts=frozenset({host})), database_url, clock)
-    peer.tool_jwks = found.tool_keys.public_jwks
-    yield found
-    found.database.dispose()
-
-
-@pytest.fixture
 def district(house: House) -> District:
     return world.district(house, terms=world.contract(house, more=RECIPIENTS))
-
-
-@pytest.fixture
-def platform(house: House, district: District, peer: Answering) -> Registered:
-    return world.register(house, district, peer)
 
 
 def service(house: House, district: District, platform: Registered) -> Service:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 
 import pytest
 import stamina
 
 from lti_server.accounts.store import Source
-from lti_server.app import House, build_house
+from lti_server.app import House
 from lti_server.ids import SectionId
 from lti_server.lti.registrations import Registered
 from lti_server.privacy.districts import District
 from lti_server.roster.arrival import CourseSaid, put_section
-from lti_server.settings import Settings
-from tests import world
-from tests.clock import FakeClock
-from tests.peers.member_list import MemberList, listing
+from tests.peers.member_list import MemberList
 
 
 @pytest.fixture(autouse=True)
@@ -26,32 +22,6 @@ def _impatient() -> Iterator[None]:
     stamina.set_testing(True, attempts=3, cap=True)
     yield
     stamina.set_testing(False)
-
-
-@pytest.fixture
-def peer() -> Iterator[MemberList]:
-    with listing(MemberList()) as found:
-        yield found
-
-
-@pytest.fixture
-def house(settings: Settings, database_url: str, clock: FakeClock, peer: MemberList) -> Iterator[House]:
-    """A house that may call the peer on its loopback port."""
-    host = peer.address.removeprefix("http://")
-    found = build_house(dataclasses.replace(settings, insecure_hosts=frozenset({host})), database_url, clock)
-    peer.tool_jwks = found.tool_keys.public_jwks
-    yield found
-    found.database.dispose()
-
-
-@pytest.fixture
-def district(house: House) -> District:
-    return world.district(house)
-
-
-@pytest.fixture
-def platform(house: House, district: District, peer: MemberList) -> Registered:
-    return world.register(house, district, peer)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from lti_server.accounts.store import Source, fields_of
-from lti_server.app import House, build_house
+from lti_server.app import House
 from lti_server.errors import Conflict, GrantRevoked, InvalidInput, NotFound
 from lti_server.ids import GrantId, SectionId, new_id
 from lti_server.lti.registrations import Registered
@@ -22,36 +21,8 @@ from lti_server.privacy.districts import District
 from lti_server.privacy.reading import of_own_data
 from lti_server.roster.arrival import CourseSaid, put_section
 from lti_server.roster.model import RunState
-from lti_server.settings import Settings
-from tests import world
-from tests.clock import FakeClock
 from tests.integration.roster.test_sync import a_class
-from tests.peers.member_list import MemberList, listing
-
-
-@pytest.fixture
-def peer() -> Iterator[MemberList]:
-    with listing(MemberList()) as found:
-        yield found
-
-
-@pytest.fixture
-def house(settings: Settings, database_url: str, clock: FakeClock, peer: MemberList) -> Iterator[House]:
-    host = peer.address.removeprefix("http://")
-    found = build_house(dataclasses.replace(settings, insecure_hosts=frozenset({host})), database_url, clock)
-    peer.tool_jwks = found.tool_keys.public_jwks
-    yield found
-    found.database.dispose()
-
-
-@pytest.fixture
-def district(house: House) -> District:
-    return world.district(house)
-
-
-@pytest.fixture
-def platform(house: House, district: District, peer: MemberList) -> Registered:
-    return world.register(house, district, peer)
+from tests.peers.member_list import MemberList
 
 
 def course(
