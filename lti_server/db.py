@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 
 from lti_server.errors import ConfigurationError, GrantRevoked, NotFound
 from lti_server.ids import DistrictId
+from lti_server.statements import SingleStatements, Statement
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -100,7 +100,7 @@ class Database:
         self.role = role
         self.options = options
         self.engine = self._engine(pool_size)
-        self._singles: deque[psycopg.Connection[tuple[Any, ...]]] = deque()
+        self._singles: deque[SingleStatements] = deque()
 
     def _engine(self, pool_size: int) -> Engine:
         return sa.create_engine(
@@ -152,25 +152,24 @@ class Database:
             GrantRevoked: as in `tenant`.
         """
         with _told():
-            raw = self._idle_single()
+            single = self._idle_single()
             try:
-                return statement.run_on(raw, values).fetchone()
+                return single.first(statement, values)
             finally:
-                if raw.closed:
+                if single.closed:
                     # The server went away under this one, and under those that wait.
                     self._close_singles()
                 else:
-                    self._singles.append(raw)
+                    self._singles.append(single)
 
-    def _idle_single(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def _idle_single(self) -> SingleStatements:
         with suppress(IndexError):
             return self._singles.pop()
         fresh = self.engine.raw_connection()
         raw = fresh.driver_connection
         assert isinstance(raw, psycopg.Connection)
         fresh.detach()
-        raw.autocommit = True
-        return raw
+        return SingleStatements(raw)
 
     def _close_singles(self) -> None:
         with suppress(IndexError):
@@ -235,38 +234,6 @@ def entered(connection: Connection, door: Door, key_hash: bytes) -> Found:
         raise NotFound("It may have expired, or the address is not complete.")
     return found
 
-
-class Statement:
-    """A statement of the hot path, run by psycopg itself on SQLAlchemy's connection and transaction.
-
-    It is written with `:name` parameters as everywhere, and answers with a plain tuple in the order of its columns:
-    what SQLAlchemy builds for each result costs more than many of these statements do.
-    """
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
-
-    def one(self, connection: Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """The first row, or None."""
-        return self._run(connection, values).fetchone()
-
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> None:
-        """Run it for its effect."""
-        self._run(connection, values)
-
-    def _run(self, connection: Connection, values: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
-        raw = connection.connection.driver_connection
-        assert isinstance(raw, psycopg.Connection)
-        return self.run_on(raw, values)
-
-    def run_on(self, raw: psycopg.Connection[Any], values: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
-        """Run it on a connection of psycopg's own."""
-        return raw.execute(self._text, values)
-
-
-_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 
 _SET_TENANT = sa.text("SELECT set_config('app.district', :district, true)")
 _ENTER_BY = Statement("SELECT district_id, target_id FROM directory_enter(:kind, :key)")

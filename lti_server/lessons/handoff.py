@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from lti_server.db import Database, Door, Statement, enter_by
+from lti_server.db import Database, Door, enter_by
 from lti_server.errors import NotAuthenticated
 from lti_server.ids import Clock, DistrictId, GrantId, MembershipId, PersonId, ResourceLinkRowId, SessionId
 from lti_server.privacy.crypto import new_token, token_hash
+from lti_server.statements import Statement
 
 TOKEN_LIFE = timedelta(hours=2)
 

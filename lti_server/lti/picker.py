@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from joserfc import jwt
 from sqlalchemy.engine import Connection
 
-from lti_server.db import Database, Door, Statement, entered, open_door
+from lti_server.db import Database, Door, entered, open_door
 from lti_server.errors import InvalidInput, LaunchRejected, NotFound
 from lti_server.ids import Clock, ContractId, DistrictId, GrantId, new_id
 from lti_server.lti import deep_linking, store
@@ -28,6 +28,7 @@ from lti_server.lti.tables import deep_link_item, deep_link_request
 from lti_server.privacy import districts, log
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import KeyRing, new_token, token_hash
+from lti_server.statements import Statement
 from lti_server.web.languages import N_
 
 CHOOSE_WITHIN = timedelta(hours=1)

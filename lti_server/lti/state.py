@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeSerializer
 
 from lti_server.errors import LaunchRejected
 from lti_server.ids import Clock
@@ -73,8 +73,9 @@ class StateSigner:
     def __init__(self, ring: KeyRing, clock: Clock) -> None:
         # itsdangerous signs with the last key of the list; the ring's first is the current one.
         keys = list(reversed(ring.signing_keys("lti-state")))
-        self._serializer = URLSafeTimedSerializer(
-            keys, salt="lti-login", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        # The ring's keys are derived for this one use, so that none has to be derived from them again.
+        self._serializer = URLSafeSerializer(
+            keys, salt="lti-login", signer_kwargs={"key_derivation": "none", "digest_method": hashlib.sha256}
         )
         self._clock = clock
 

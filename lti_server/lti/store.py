@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.model import Kind, Known
 from lti_server.accounts.store import hex_fingerprints
-from lti_server.db import Database, Statement
+from lti_server.db import Database
 from lti_server.ids import (
     ContractId,
     DeploymentRowId,
@@ -30,6 +30,7 @@ from lti_server.lti.lesson_link import Wanted
 from lti_server.lti.platform_keys import KeySet
 from lti_server.privacy import log
 from lti_server.privacy.crypto import DistrictKeys, KeyRing, opened
+from lti_server.statements import Statement
 
 # Entering the tenant and reading what stands in it is one way to the server (0001_launch.sql).
 _STANDING = Statement(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -26,14 +27,13 @@ from lti_server.lti.login_pages import (
     onward_page,
     window_page,
 )
-from lti_server.lti.logins import Login
 from lti_server.lti.notice_views import Take as TakeBatch
 from lti_server.lti.notice_views import add_notices
 from lti_server.lti.picker import Picker
 from lti_server.lti.picker_views import add_picker
 from lti_server.lti.platform_storage import origin_of, storage_target
 from lti_server.lti.registrations import Registrations
-from lti_server.lti.state import IssuedState, LoginState, NotBound, StateSigner
+from lti_server.lti.state import LoginState, NotBound, StateSigner
 from lti_server.web.guards import public
 from lti_server.web.problems import note_refusal, wants_page
 
@@ -121,26 +121,22 @@ def _login(parts: LtiParts, given: Mapping[str, str]) -> Response:
         again["lti_deployment_id"] = deployment_id
     again = again if by_page and not own_window else {}
     issued = parts.states.issue(found.issuer, found.client_id, deployment_id, storage_target=storage, restart=again)
-    address = with_parameters(found.auth_login_url, _authorization(parts, found, issued, hints))
+    asked = _authorization(found.auth_login_url, found.client_id, f"{parts.base_url}/lti/launch")
+    address = with_parameters(asked, {"state": issued.text, "nonce": issued.nonce, **hints})
     begun = Begun(login=found, issued=issued, address=address, storage_target=storage, restart=again)
     response = login_page(begun, https=parts.https) if by_page else _redirect(address, 302)
     bind(response, issued.cookie_name, issued.cookie_value, https=parts.https)
     return response
 
 
-def _authorization(parts: LtiParts, found: Login, issued: IssuedState, hints: Mapping[str, str]) -> dict[str, str]:
-    """The authentication request (Security Framework 1.0, 5.1.1.2)."""
-    return {
-        "scope": "openid",
-        "response_type": "id_token",
-        "response_mode": "form_post",
-        "prompt": "none",
-        "client_id": found.client_id,
-        "redirect_uri": f"{parts.base_url}/lti/launch",
-        "state": issued.text,
-        "nonce": issued.nonce,
-        **hints,
-    }
+@functools.lru_cache(maxsize=1_024)
+def _authorization(auth_login_url: str, client_id: str, launch_url: str) -> str:
+    """The authentication request, but for what each login has of its own (Security Framework 1.0, 5.1.1.2)."""
+    asked = {
+        "scope": "openid", "response_type": "id_token", "response_mode": "form_post", "prompt": "none",
+        "client_id": client_id, "redirect_uri": launch_url,
+    }  # fmt: skip
+    return with_parameters(auth_login_url, asked)
 
 
 def _launch(parts: LtiParts, form: Mapping[str, str], cookies: Mapping[str, str]) -> Response:

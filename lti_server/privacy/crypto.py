@@ -176,7 +176,8 @@ class DistrictKeys(Sealer):
         return self._hmac("lookup", name, value)
 
     def _hmac(self, *parts: str) -> bytes:
-        message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+        encoded = [part.encode() for part in parts]
+        message = b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
         return hmac.digest(self._pepper, message, "sha256")
 
 

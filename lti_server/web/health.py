@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 
 import sqlalchemy as sa
@@ -24,9 +25,13 @@ def init_health(app: Flask, database: Database, metrics_token: str | None) -> No
     )
     Gauge("lti_server_info", "This program", ["version"], registry=figures).labels(__version__).set(1)
 
+    @functools.cache
+    def counter(status_class: int, endpoint: str) -> Counter:
+        return answers.labels(f"{status_class}xx", endpoint)
+
     @app.after_request
     def count(response: Response) -> Response:
-        answers.labels(f"{response.status_code // 100}xx", request.endpoint or "none").inc()
+        counter(response.status_code // 100, request.endpoint or "none").inc()
         return response
 
     @app.get("/healthz")

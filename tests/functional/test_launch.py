@@ -21,6 +21,7 @@ from lti_server.lti.signature import signing_keys
 from lti_server.privacy import log
 from lti_server.privacy.districts import District
 from lti_server.privacy.reading import of_own_data
+from lti_server.statements import SingleStatements, Statement
 from tests import world
 from tests.clock import FakeClock
 from tests.peers.bare_platform import MEMBERSHIP, Platform, rsa_key
@@ -277,7 +278,14 @@ def test_a_repeated_launch_takes_two_statements_that_are_transactions_by_themsel
         seen.append(str(query))
         return execute(cursor, query, *args, **kwargs)
 
+    first = SingleStatements.first
+
+    def noted_single(single: SingleStatements, statement: Statement, values: Any) -> Any:
+        seen.append(statement.text)
+        return first(single, statement, values)
+
     monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+    monkeypatch.setattr(SingleStatements, "first", noted_single)
     assert client.post("/lti/launch", data=form).status_code == 303
     assert ["launch_read" in seen[0], "launch_stands" in seen[1]] == [True, True]
     assert len(seen) == 2
