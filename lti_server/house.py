@@ -62,6 +62,7 @@ from lti_server.progress import store as progress_store
 from lti_server.progress.outbox import Outbox
 from lti_server.progress.retention import KeptProgress
 from lti_server.progress.service import Progress
+from lti_server.progress.sites import LessonSites
 from lti_server.providers.addresses import AddressGuard
 from lti_server.providers.connections import OutboundLimits
 from lti_server.providers.connector import Connector
@@ -259,7 +260,8 @@ class House:
         """What a lesson's token may do."""
         return Progress(
             database=self.database, sessions=self.handoff, lessons=self.catalogue, policies=self.policies,
-            district=self.entered, outbox=self.outbox, store=progress_store, clock=self.clock,
+            district=self.entered, outbox=self.outbox, store=progress_store,
+            sites=LessonSites(lambda: self.grants.disclose), clock=self.clock,
         )  # fmt: skip
 
     def district_name(self, district_id: DistrictId) -> str:

@@ -82,7 +82,8 @@ _LEFT_OFF = (
         schedule.APP_ID,
         Purpose.INSTRUCTION,
         Origin.SCHOOL,
-        "No grade goes back to the LMS: the pupil's id there is kept as a keyed hash alone.",
+        "No grade goes back to the LMS: the pupil's id there is kept as a keyed hash alone. "
+        "No lesson on another site opens: it knows its pupils by an id.",
     ),
     (
         schedule.PERFORMANCE,

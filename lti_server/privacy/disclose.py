@@ -29,7 +29,8 @@ _GATE = object()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is to leave. `party` is an id of ours, `population` as the log says it, `provider` where one carries it."""
+    """What is to leave. `party` is an id of ours, `population` as the log says it, `provider` empty where none
+    carries it."""
 
     act: str
     party: str
@@ -91,7 +92,7 @@ def refusal(policy: Policy | None, asked: Asked) -> str | None:
         return "no-contract"
     if asked.purpose not in policy.purposes:
         return "purpose"
-    if not policy.allows_provider(asked.provider):
+    if asked.provider and not policy.allows_provider(asked.provider):
         return "provider"
     if asked.recipients is Recipients.GRADEBOOK and not policy.gradebook(asked.provider):
         return "gradebook"

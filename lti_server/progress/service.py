@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.db import Database
-from lti_server.errors import ContractForbids, InvalidInput
+from lti_server.errors import InvalidInput
 from lti_server.ids import Clock, ContractId, PersonId
 from lti_server.lessons.handoff import LessonSession
 from lti_server.lessons.model import Lesson
@@ -75,6 +75,18 @@ class GradeOutbox(Protocol):
         ...
 
 
+class Sites(Protocol):
+    """Lessons on other sites; both raise `ContractForbids` where the contract lets nothing leave to one."""
+
+    def pseudonym(
+        self, connection: Connection, district: District, policy: Policy | None, lesson: Lesson, session: LessonSession
+    ) -> str: ...
+
+    def check(
+        self, connection: Connection, district: District, policy: Policy | None, lesson: Lesson, session: LessonSession
+    ) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """The answer to an attempt; no summary where nothing is kept."""
@@ -96,6 +108,7 @@ class Progress:
         district: Callable[[Connection], District],
         outbox: GradeOutbox,
         store: Store,
+        sites: Sites,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -105,6 +118,7 @@ class Progress:
         self._district = district
         self._outbox = outbox
         self._store = store
+        self._sites = sites
         self._clock = clock
 
     def record(self, token: str, attempt: Attempt) -> Saved:
@@ -123,7 +137,7 @@ class Progress:
             check(attempt, lesson, self._clock.now())
             district = self._district(connection)
             policy = self._policy(connection, district)
-            check_site(policy, lesson)
+            self._sites.check(connection, district, policy, lesson, session)
             performance = leave(policy, schedule.PERFORMANCE, purpose=PURPOSE, origin=Origin.STUDENT)
             if performance is None or not _is_pupil(connection, session):
                 return Saved(saved=False)
@@ -167,7 +181,7 @@ class Progress:
             lesson = self._lesson(session)
             district = self._district(connection)
             policy = self._policy(connection, district)
-            check_site(policy, lesson)
+            self._sites.check(connection, district, policy, lesson, session)
             if not _keeps(policy, schedule.PERFORMANCE):
                 return {"lesson_id": lesson.id, "activities": []}
             reading = for_purpose(policy, PURPOSE)
@@ -194,12 +208,12 @@ class Progress:
         """Who somebody is to one lesson on another site: stable there, and of no use anywhere else.
 
         Raises:
-            ContractForbids: the contract does not name that site (any more).
+            ContractForbids: the contract does not name that site, or lets nothing leave to it (any more).
         """
         with self._database.tenant(session.district_id) as connection:
             district = self._district(connection)
-            check_site(self._policy(connection, district), self._lesson(session))
-        return district.keys.lookup(f"lesson-pseudonym|{session.lesson_id}", str(session.person_id)).hex()[:32]
+            policy = self._policy(connection, district)
+            return self._sites.pseudonym(connection, district, policy, self._lesson(session), session)
 
     def _lesson(self, session: LessonSession) -> Lesson:
         lesson = self._lessons.find(session.lesson_id)
@@ -228,12 +242,6 @@ def check(attempt: Attempt, lesson: Lesson, now: datetime) -> None:
         )
     if faults:
         raise InvalidInput.listing("The attempt was not saved.", faults)
-
-
-def check_site(policy: Policy | None, lesson: Lesson) -> None:
-    """A lesson on another site goes on only while the contract names its hosts. Raises `ContractForbids`."""
-    if lesson.hosts and (policy is None or not policy.subprocessor_hosts.issuperset(lesson.hosts)):
-        raise ContractForbids("This lesson is on a site that your district's contract does not name (any more).")
 
 
 def _ahead() -> InvalidInput:

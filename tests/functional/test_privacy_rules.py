@@ -18,7 +18,7 @@ from lti_server.privacy.compile import compile_policy
 from lti_server.privacy.contract_file import parse
 from lti_server.privacy.districts import District
 from lti_server.privacy.model import Purpose
-from lti_server.progress.service import check_site
+from lti_server.progress.sites import named
 from tests import world
 from tests.functional.adversarial.stolen_dump import stolen
 from tests.functional.test_progress import attempt, counted, post, token_of
@@ -71,12 +71,11 @@ def test_a_lesson_on_a_site_that_the_contract_no_longer_names_goes_on_no_more(ho
     lesson = house.catalogue.get("message-in-bits")
     assert isinstance(lesson, Lesson)
     away = dataclasses.replace(lesson, url="https://lesson.example/play", extra_hosts=())
-    named = "subprocessors: [{name: A lesson's site, hosts: [lesson.example]}]"
-    check_site(compile_policy(parse(world.contract(house, more=named))), away)
-    check_site(None, lesson)
+    terms = "subprocessors: [{name: A lesson's site, hosts: [lesson.example]}]"
+    named(compile_policy(parse(world.contract(house, more=terms))), away)
     for policy in (compile_policy(parse(world.contract(house))), None):
         with pytest.raises(ContractForbids):
-            check_site(policy, away)
+            named(policy, away)
 
 
 @pytest.mark.parametrize(
