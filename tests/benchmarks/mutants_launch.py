@@ -8,10 +8,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 ROOT = Path(__file__).parents[2]
+AT_ONCE = 2
 TESTS: tuple[str, ...] = (
     "tests/unit/lti", "tests/functional/test_launch.py", "tests/functional/test_launch_refused.py",
     "tests/functional/test_hostile_text.py",
@@ -140,21 +144,37 @@ def main(mutants: Sequence[Mutant] = MUTANTS, honest: tuple[str, ...] = TESTS + 
     """Every mutant, or those whose names hold a word of the command line; `honest` must pass before any is tried."""
     wanted = sys.argv[1:]
     chosen = [one for one in mutants if not wanted or any(word in one.name for word in wanted)]
-    with tempfile.TemporaryDirectory() as directory:
-        copy = Path(directory)
-        for name in ("lti_server", "tests"):
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ("pyproject.toml", "conftest.py"):
-            shutil.copy(ROOT / file, copy / file)
-        if not passes(copy, honest):
+    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for _ in range(AT_ONCE):
+            copies.put(copied(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        first = copies.get()
+        if not passes(first, honest):
             raise SystemExit("The tests fail with every check in its place, so no mutant would tell anything.")
+        copies.put(first)
+
+        def tried(mutant: Mutant) -> bool:
+            copy = copies.get()
+            try:
+                return survives(mutant, copy)
+            finally:
+                copies.put(copy)
+
         survivors = []
-        for mutant in chosen:
-            alive = survives(mutant, copy)
+        for mutant, alive in zip(chosen, pool.map(tried, chosen), strict=True):
             print(f"{'SURVIVES' if alive else 'killed  '}  {mutant.name}", flush=True)
             survivors += [mutant.name] if alive else []
     print(f"\n{len(chosen)} mutants, survivors {len(survivors)}: {', '.join(survivors) or 'none'}")
     sys.exit(1 if survivors else 0)
+
+
+def copied(copy: Path) -> Path:
+    """A copy of the tree, to be broken."""
+    for name in ("lti_server", "tests"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "conftest.py"):
+        shutil.copy(ROOT / file, copy / file)
+    return copy
 
 
 if __name__ == "__main__":
