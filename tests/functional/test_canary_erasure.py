@@ -6,6 +6,7 @@ text, its ciphertext as the database keeps it, the wrapped key that opens it, an
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
+from sqlalchemy.engine import make_url
 
 from lti_server import cli
 from lti_server.app import House, build_house, create_app
-from lti_server.cli import main, person
+from lti_server.cli import Commands, main, person
 from lti_server.ids import PersonId
 from lti_server.migrate import upgrade
 from lti_server.postgres import BundledPostgres
@@ -65,10 +68,19 @@ class Site:
         with psycopg.connect(self.url, autocommit=True) as connection:
             return connection.execute(statement).fetchall()
 
-    def settle(self) -> None:
+    def backup(self, *arguments: str) -> dict[str, Any]:
+        result = CliRunner().invoke(Commands(), ["backup", *arguments, "--json"])
+        if result.exception is not None:
+            raise result.exception
+        found: dict[str, Any] = json.loads(result.stdout)
+        return found
+
+    def settle(self, *others: str) -> None:
         """What the database does by itself within days: rewrite tables, and let go of the former write-ahead log."""
+        for url in (self.url, *others):
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("VACUUM FULL")
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute("VACUUM FULL")
             for _ in range(2):
                 connection.execute("CHECKPOINT")
                 connection.execute("SELECT pg_switch_wal()")
@@ -168,3 +180,57 @@ def test_nothing_of_an_erased_pupil_stands_in_any_file_in_any_form(
     (verdict,) = site.house.audit.verify(site.house.audit.districts(), {})
     assert verdict.ok
     assert verdict.entries >= 5
+
+
+def test_nothing_of_an_erased_pupil_comes_back_with_a_backup_once_the_journal_is_replayed(
+    site: Site, platform: Platform, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The backup's own file keeps what it has until it is thrown away; what is restored from it does not."""
+    person_id = come(site, platform)
+    text = {name: name.encode() for name in CANARIES}
+    needles = traces(site, person_id)
+    _as_operator(monkeypatch, site, site.url)
+    site.backup("create", str(tmp_path / "monday.backup"))
+    site.run(capfd, "erase", person_id, "--keep-grades")
+    site.house.database.dispose()
+    site.settle()
+    assert site.hits({**needles, **text}) == set()
+
+    restored = make_url(site.url).set(database="restored").render_as_string(hide_password=False)
+    with psycopg.connect(site.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE restored")
+    _as_operator(monkeypatch, site, restored)
+    with monkeypatch.context() as patch:
+        patch.setattr("lti_server.cli.backup.do_again", _dies)
+        with pytest.raises(ZeroDivisionError):
+            site.backup("restore", str(tmp_path / "monday.backup"))
+    site.settle(restored)
+    assert site.hits(needles) == set(needles), "the backup knows the pupil, and the search finds it"
+    assert site.hits(text) == set(), "plain text stands in a file"
+
+    assert site.backup("replay")["changed"]["erasure"] == 1
+    site.settle(restored)
+    assert site.hits({**needles, **text}) == set()
+    said = capfd.readouterr()
+    assert not [one for one in CANARIES if one in said.out + said.err]
+    house = build_house(dataclasses.replace(site.house.settings, database_url=restored), restored, site.house.clock)
+    try:
+        SealLog(house.database, house.clock)()
+        (verdict,) = house.audit.verify(house.audit.districts(), {})
+        assert verdict.ok
+    finally:
+        house.database.dispose()
+
+
+def _dies(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+def _as_operator(monkeypatch: pytest.MonkeyPatch, site: Site, url: str) -> None:
+    settings = site.house.settings
+    values = {
+        "DATABASE_URL": url, "SECRET_KEYS": SECRET, "DATA_DIR": str(settings.data_dir),
+        "BASE_URL": settings.base_url, "INSECURE_HOSTS": ",".join(settings.insecure_hosts),
+    }  # fmt: skip
+    for name, value in values.items():
+        monkeypatch.setenv(f"LTI_SERVER_{name}", value)
