@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lti_server import district_home
-from lti_server.accounts import connection_views, disposition_views, grant_api
+from lti_server.accounts import connection_views, disposition_views, grant_api, people_views
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission, may
@@ -51,7 +51,7 @@ from lti_server.web.problems import init_problems
 COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
-    "signals", "requests",
+    "signals", "requests", "people",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -121,7 +121,7 @@ def _pages(house: House) -> list[Any]:
     """What each feature shows."""
     makers = (
         _district, _log, _lti, _platforms, _connection_pages, _dispositions,
-        _lessons, notice_pages, _contract, _requests,
+        _lessons, notice_pages, _contract, _requests, _people,
     )  # fmt: skip
     return [make(house) for make in makers]
 
@@ -201,6 +201,16 @@ def _requests(house: House) -> Any:
         return found.district_id, f"session:{found.id}"
 
     return guardian_views.blueprint(guardian_views.GuardianParts(requests=house.rights.requests, staff=staff))
+
+
+def _people(house: House) -> Any:
+    """Looking at people with a reason, and what may be done for them."""
+    rights = house.rights
+    parts = people_views.PeopleParts(
+        staff=partial(_staff, house), access=rights.access, rights=rights.rights, correct=rights.correct,
+        blocks=lambda: rights.blocks, erase=lambda: rights.erase,
+    )  # fmt: skip
+    return people_views.blueprint(parts)
 
 
 def _log(house: House) -> Any:

@@ -29,6 +29,7 @@ PAGES: Mapping[str, Permission] = MappingProxyType(
         "platforms.index": Permission.MANAGE_PLATFORMS,
         "log.index": Permission.SEE_LOG,
         "requests.index": Permission.ANSWER_REQUESTS,
+        "people.index": Permission.ANSWER_REQUESTS,
         "dispositions.index": Permission.REVOKE_GRANTS,
     }
 )
@@ -168,6 +169,7 @@ def ways(role: str) -> list[Way]:
         "platforms.index": _("Launches and grades"),
         "log.index": _("Log"),
         "requests.index": _("Requests of guardians"),
+        "people.index": _("People, with a reason"),
         "dispositions.index": _("Disposition of data, and certificates"),
     }
     found = [(names[one], _address(one)) for one, permission in PAGES.items() if may(role, permission)]

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from lti_server.accounts.blocks import Blocks
 from lti_server.accounts.corrections import Correct
 from lti_server.accounts.personal_data import PeopleData, SessionsData, end_sessions, subject_of
+from lti_server.accounts.staff_access import StaffAccess
 from lti_server.db import Database
 from lti_server.ids import Clock, DistrictId, PersonId
 from lti_server.lessons.personal_data import CATALOGUE_DATA
@@ -125,6 +126,10 @@ class RightsParts:
     def correct(self) -> Correct:
         of = self.of
         return Correct(database=of.database, district=of.entered, policies=of.policies, clock=of.clock)
+
+    @cached_property
+    def access(self) -> StaffAccess:
+        return StaffAccess(database=self.of.database, district=self.of.entered, clock=self.of.clock)
 
     @cached_property
     def requests(self) -> GuardianRequests:

@@ -146,6 +146,7 @@ class Correct:
             whose.district.keys, at=self._clock.now(), actor=asked.by, act=asked.act, decision="allowed",
             purpose="operation", object_id=person_id, elements=(element,) if element else (), population="person",
             interest=asked.interest, words=log.Words(person_id=person_id, text=asked.reason, key=whose.key),
+            payload=asked.details,
         )  # fmt: skip
         log.record(connection, entry)
 

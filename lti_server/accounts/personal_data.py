@@ -157,6 +157,15 @@ ALIASES = Table(
         }
     ),
 )
+STAFF_ACCESS = Table(
+    name="staff_access",
+    columns=MappingProxyType(
+        {
+            **nobody("id district_id session_id reason opened_at expires_at", "that somebody of the staff may look"),
+            **passing("sealed", "why, in words that are to name nobody; gone once the 30 minutes are over"),
+        }
+    ),
+)
 
 _CLOSE_DOORS = sa.text(
     "SELECT directory_close(kind, s.id) FROM session s, unnest(ARRAY['session', 'ticket', 'token']) AS kind"
@@ -208,7 +217,7 @@ class SessionsData:
     """Sessions and the tokens that came of them."""
 
     name = "sign-in"
-    tables: Sequence[Table] = (SESSIONS, TOKENS, INVITATIONS)
+    tables: Sequence[Table] = (SESSIONS, TOKENS, INVITATIONS, STAFF_ACCESS)
 
     def export(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """When somebody came, by which system, and to which lesson."""

@@ -129,3 +129,15 @@ disclosure_restriction = sa.Table(
     sa.Column("restricted_at", UTC, nullable=False),
     sa.PrimaryKeyConstraint("person_id", "recipients"),
 )
+
+staff_access = sa.Table(
+    "staff_access",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False, index=True),
+    sa.Column("session_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("opened_at", UTC, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False, index=True),
+)

@@ -6,7 +6,7 @@ Each look is an entry of the log that the person may read, with the reason in wo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -35,12 +35,17 @@ class SubjectOf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Who asks for a person's data, by which act of the log, in which interest, and why in their own words."""
+    """Who asks for a person's data, by which act of the log, in which interest, and why in their own words.
+
+    `details` are for the district's log; what is of the elements in `hidden` is neither given nor hinted at.
+    """
 
     by: str
     act: str
     reason: str
     interest: log.Interest = log.Interest.OPERATION
+    details: Mapping[str, object] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
 
 
 class Rights:
@@ -87,7 +92,8 @@ class Rights:
             subject = self.subject(connection, district, person_id)
             found = {
                 holder.name: {
-                    name: [plain(row) for row in rows] for name, rows in holder.export(connection, subject).items()
+                    name: [plain(row) for row in _open(rows, asked.hidden)]
+                    for name, rows in holder.export(connection, subject).items()
                 }
                 for holder in self._holders
             }
@@ -131,6 +137,7 @@ class Rights:
         entry = log.entry(
             subject.keys, at=subject.at, actor=asked.by, act=asked.act, decision="allowed", purpose="operation",
             object_id=subject.person_id, elements=elements, population="person", interest=asked.interest, words=words,
+            payload=asked.details,
         )  # fmt: skip
         log.record(connection, entry)
 
@@ -151,6 +158,17 @@ def elements_in(data: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -
     """The elements of the fields that are in an export."""
     rows = (row for tables in data.values() for found in tables.values() for row in found)
     return sorted({str(row["element"]) for row in rows if row.get("element")})
+
+
+def _open(rows: Sequence[Mapping[str, Any]], hidden: frozenset[str]) -> list[Mapping[str, Any]]:
+    """The rows without what is of hidden elements, and without their names in rows that list elements."""
+    if not hidden:
+        return list(rows)
+    return [
+        {**row, "elements": [one for one in row["elements"] if one not in hidden]} if row.get("elements") else row
+        for row in rows
+        if row.get("element") not in hidden
+    ]
 
 
 def _some(row: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -90,6 +90,7 @@ SEALED: dict[str, Opens] = {
     "service_token.sealed": by_district(
         "service_token", "sealed", lambda row: f"{row.registration_id}|{row.scopes}|{row.epoch}"
     ),
+    "staff_access.sealed": by_district("staff_access", "sealed", lambda row: row.id),
     "tool_key.wrapped_private": by_ring("tool_key", lambda row: str(row.kid).encode(), "wrapped_private"),
     "upstream_revocation.sealed": by_district("upstream_revocation", "sealed", lambda row: row.id),
 }

@@ -27,7 +27,7 @@ from lti_server_demo_lms.world import Person, World, sample_world
 
 from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House, build_house, create_app
-from lti_server.ids import PersonId, SystemClock, new_id
+from lti_server.ids import PersonId, SessionId, SystemClock, new_id
 from lti_server.lti.registrations import Platform, Registered
 from lti_server.mail import Message
 from lti_server.privacy.districts import District
@@ -324,6 +324,7 @@ def _erase(here: Neighbours, tenant: Tenant) -> None:
             {"person": pupil},
         )
     by = f"staff of {tenant.slug}"
+    here.house.rights.access.open(tenant.district.id, SessionId(new_id()), "review", f"Our {tenant.slug} year.")
     here.house.rights.requests.open(tenant.slug, f"A guardian of {tenant.slug} asks.")
     asked = RightsAsked(by=by, act="person correct", reason="The family asked.")
     here.house.rights.correct.put(tenant.district.id, pupil, "nickname", f"Noor of {tenant.slug}", asked)

@@ -50,6 +50,7 @@ MAY_AGREE = {
     "section": {"division", "name", "provider", "source_id"},
     "service_token": {"scopes"},
     "session": {"lesson_id", "locale", "role"},
+    "staff_access": {"reason"},
     "upstream_revocation": {"provider", "state"},
 }
 

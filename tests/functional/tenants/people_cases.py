@@ -1,0 +1,49 @@
+"""Looking at people: the other's people are to my staff as nobody, with the best of reasons and at every door."""
+
+from __future__ import annotations
+
+import re
+
+import requests
+import sqlalchemy as sa
+
+from tests.functional.tenants.neighbours import Neighbours, Tenant, unused
+
+JSON = {"Accept": "application/problem+json"}
+
+
+def people(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """The other's people are not found, shown, exported, previewed or changed; mine are, though both look alike."""
+    pages = f"{here.tool_url}/district/people"
+    token = re.search('name="csrf_token" value="([^"]+)"', mine.staff.get(pages, timeout=10).text)
+    assert token
+    form = {"csrf_token": token[1], "act": "restrict", "recipients": "teacher"}
+    reason = {**form, "why": "request", "words": "A guardian asks."}
+    with here.house.database.tenant(other.district.id) as connection:
+        theirs = str(connection.execute(sa.text("SELECT person_id FROM progress_event LIMIT 1")).scalar_one())
+    opened = mine.staff.post(f"{pages}/access", data=reason, timeout=10)
+    # Both have a correction that names its district: each finds its own.
+    own = mine.staff.post(f"{pages}/search", data={**form, "text": f"Noor of {mine.slug}"}, timeout=10)
+    nobody = mine.staff.post(f"{pages}/search", data={**form, "text": f"Noor of {other.slug}"}, timeout=10)
+    assert (own.status_code, nobody.status_code) == (200, 200)
+    assert len(re.findall(r"/district/people/[0-9a-f-]{36}", own.text)) == 1
+    assert re.findall(r"/district/people/[0-9a-f-]{36}", nobody.text) == []
+    refused = []
+    for path in ("", "/receipt"):
+        answers = [mine.staff.get(f"{pages}/{one}{path}", headers=JSON, timeout=10) for one in (theirs, unused())]
+        refused += answers
+        assert {**answers[0].json(), "instance": ""} == {**answers[1].json(), "instance": ""}
+    for path in ("export", "preview", "act"):
+        refused.append(mine.staff.post(f"{pages}/{theirs}/{path}", data=form, headers=JSON, timeout=10))
+    assert {one.status_code for one in refused} == {404}
+    ended = mine.staff.post(f"{pages}/end", data=form, timeout=10)
+    return [opened, own, nobody, *refused, ended]
+
+
+PEOPLE = dict.fromkeys(
+    (
+        "people.index", "people.open_access", "people.end_access", "people.search", "people.show", "people.export",
+        "people.receipt", "people.preview", "people.act",
+    ),
+    people,
+)  # fmt: skip
