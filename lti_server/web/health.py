@@ -19,20 +19,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 def init_health(app: Flask, database: Database, metrics_token: str | None) -> None:
     """`/healthz`, `/readyz` and `/metrics`; the last for METRICS_TOKEN, or without one for loopback alone."""
-    figures = CollectorRegistry()
-    answers = Counter(
-        "lti_server_answers", "Answers by status class and endpoint", ["status", "endpoint"], registry=figures
-    )
-    Gauge("lti_server_info", "This program", ["version"], registry=figures).labels(__version__).set(1)
-
-    @functools.cache
-    def counter(status_class: int, endpoint: str) -> Counter:
-        return answers.labels(f"{status_class}xx", endpoint)
-
-    @app.after_request
-    def count(response: Response) -> Response:
-        counter(response.status_code // 100, request.endpoint or "none").inc()
-        return response
+    figures = _counted(app)
 
     @app.get("/healthz")
     @public("says that the process lives")
@@ -60,3 +47,23 @@ def init_health(app: Flask, database: Database, metrics_token: str | None) -> No
         if not allowed:
             raise NotFound("Check the address.")
         return Response(generate_latest(figures), content_type=CONTENT_TYPE_LATEST)
+
+
+def _counted(app: Flask) -> CollectorRegistry:
+    """Counts every answer, by status class and endpoint."""
+    figures = CollectorRegistry()
+    answers = Counter(
+        "lti_server_answers", "Answers by status class and endpoint", ["status", "endpoint"], registry=figures
+    )
+    Gauge("lti_server_info", "This program", ["version"], registry=figures).labels(__version__).set(1)
+
+    @functools.cache
+    def counter(status_class: int, endpoint: str) -> Counter:
+        return answers.labels(f"{status_class}xx", endpoint)
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        counter(response.status_code // 100, request.endpoint or "none").inc()
+        return response
+
+    return figures
