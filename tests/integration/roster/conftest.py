@@ -13,7 +13,10 @@ from lti_server.ids import SectionId
 from lti_server.lti.registrations import Registered
 from lti_server.privacy.districts import District
 from lti_server.roster.arrival import CourseSaid, put_section
+from tests.integration.lms_with_classes import district, house, peer, platform
 from tests.peers.member_list import MemberList
+
+__all__ = ["district", "house", "peer", "platform"]
 
 
 @pytest.fixture(autouse=True)

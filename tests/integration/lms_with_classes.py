@@ -1,4 +1,4 @@
-"""A district whose LMS tells of its classes on loopback; a folder that needs another says so in its own."""
+"""A district whose LMS tells of its classes on loopback: fixtures for the folders that import them."""
 
 from __future__ import annotations
 
