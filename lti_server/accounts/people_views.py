@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from flask_babel import format_datetime
+from flask_babel import format_time
 from flask_babel import gettext as _
 
 from lti_server.accounts.blocks import Blocks
@@ -143,9 +143,7 @@ def _acts(pages: Blueprint, parts: PeopleParts) -> None:
         """What would be done, before anything is; the look at the person is in the log."""
         district_id, staff = _who(parts)
         access, wish = parts.access.must(district_id, staff.id), _wish()
-        kept = parts.rights.show(district_id, PersonId(person_id), access.asked("person preview"))
-        if kept["erased"]:
-            raise NotFound("There is no person with this id.")
+        kept = _look(parts, access, district_id, PersonId(person_id))
         return render_template(
             "accounts/person_act.html",
             kept=kept,
@@ -172,9 +170,23 @@ def _do(parts: PeopleParts, access: Access, district_id: DistrictId, person_id: 
     elif wish.recipients is not None:
         parts.correct.restrict(district_id, person_id, wish.recipients, asked, lift=wish.act == "lift")
     elif wish.act == "block":
+        _look(parts, access, district_id, person_id)
         parts.blocks().of_person(district_id, person_id, by=asked.by)
-    else:
+    elif wish.act == "erase":
+        _look(parts, access, district_id, person_id)
         parts.erase()(district_id, person_id, by=asked.by, keeps_grades=wish.keeps_grades, patience_s=ERASE_PATIENCE_S)
+
+
+def _look(parts: PeopleParts, access: Access, district_id: DistrictId, person_id: PersonId) -> dict[str, Any]:
+    """What is kept of somebody who is about to be blocked or erased: so the reason is in the log, whatever was seen.
+
+    Raises:
+        NotFound: there is nobody with this id (any more).
+    """
+    kept = parts.rights.show(district_id, person_id, access.asked("person preview"))
+    if kept["erased"]:
+        raise NotFound("There is no person with this id.")
+    return kept
 
 
 def _wish() -> _Wish:
@@ -224,7 +236,7 @@ def _found(access: Access, found: object, *, searched: bool) -> str:
 def _said(access: Access, kind: str) -> dict[str, object]:
     return {
         "why": reason_names()[access.why.value],
-        "until": format_datetime(access.expires_at.astimezone(UTC)),
+        "until": format_time(access.expires_at, "short", rebase=False),
         "elements": element_names() if kind == "pupil" else educator_names(),
         "fields": field_names(),
         "recipients": recipient_names(),

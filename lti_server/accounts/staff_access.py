@@ -47,7 +47,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """A live access. `words` is what its opener wrote; whoever is looked at may read it."""
+    """A live access. `words` is what its opener wrote; whoever is looked at may read it. Times are the district's."""
 
     id: UUID
     session_id: SessionId
@@ -115,15 +115,15 @@ class StaffAccess:
             self._drop(connection, session_id)
 
     def live(self, district_id: DistrictId, session_id: SessionId) -> Access | None:
-        """The access of a session at this moment."""
+        """The access of a session at this moment; None where it has none, or its half hour is over."""
         with self._database.tenant(district_id) as connection:
             return self._live(connection, self._district(connection), session_id)
 
     def must(self, district_id: DistrictId, session_id: SessionId) -> Access:
-        """The same.
+        """The access of a session at this moment, for what cannot be without.
 
         Raises:
-            NotAllowed: there is none, or it has expired.
+            NotAllowed: there is none, or its half hour is over.
         """
         with self._database.tenant(district_id) as connection:
             return self._must(connection, self._district(connection), session_id)
@@ -170,7 +170,8 @@ class StaffAccess:
             return None
         words = district.keys.open("staff_access", "sealed", row.id, bytes(row.sealed))
         return Access(
-            id=row.id, session_id=session_id, why=Why(row.reason), words=words, expires_at=row.expires_at
+            id=row.id, session_id=session_id, why=Why(row.reason), words=words,
+            expires_at=row.expires_at.astimezone(district.zone),
         )  # fmt: skip
 
     def _note(
@@ -202,7 +203,8 @@ def _search(connection: Connection, keys: DistrictKeys, wanted: str) -> _People:
     """Names are encrypted each under their person's key, so each is opened; what a district put right counts first."""
     parts, number = wanted.casefold().split(), keys.lookup("local_id", wanted)
     found: _People = {}
-    rows = connection.execute(_NAMED, {"names": list(NAMES), "number": number})
+    # A district has as many names as it has people: they come in portions, and no more than are needed.
+    rows = connection.execute(_NAMED, {"names": list(NAMES), "number": number}, execution_options={"yield_per": 500})
     for row in rows:
         person_id = PersonId(row.id)
         key = keys.person_key(person_id, bytes(row.wrapped_key))
@@ -212,6 +214,7 @@ def _search(connection: Connection, keys: DistrictKeys, wanted: str) -> _People:
             found[person_id] = (row.kind, shown, key)
             if len(found) > MOST_FOUND:
                 break
+    rows.close()
     return found
 
 

@@ -27,6 +27,7 @@ from lti_server.privacy.model import Origin, Policy, Purpose
 from lti_server.privacy.reading import Reading, for_purpose
 from lti_server.privacy.store_gate import leave
 from lti_server.progress.model import Attempt, Summary, Whose
+from lti_server.progress.sites import LessonSites
 
 EARLIEST_S = 30 * 86_400
 LATEST_AHEAD = timedelta(minutes=5)
@@ -75,18 +76,6 @@ class GradeOutbox(Protocol):
         ...
 
 
-class Sites(Protocol):
-    """Lessons on other sites; both raise `ContractForbids` where the contract lets nothing leave to one."""
-
-    def pseudonym(
-        self, connection: Connection, district: District, policy: Policy | None, lesson: Lesson, session: LessonSession
-    ) -> str: ...
-
-    def check(
-        self, connection: Connection, district: District, policy: Policy | None, lesson: Lesson, session: LessonSession
-    ) -> None: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """The answer to an attempt; no summary where nothing is kept."""
@@ -108,7 +97,7 @@ class Progress:
         district: Callable[[Connection], District],
         outbox: GradeOutbox,
         store: Store,
-        sites: Sites,
+        sites: LessonSites,
         clock: Clock,
     ) -> None:
         self._database = database

@@ -49,7 +49,7 @@ class LessonSites:
 
 
 def named(policy: Policy | None, lesson: Lesson) -> Policy:
-    """The contract, which names every host of the lesson."""
+    """The contract, where it names every host of a lesson on another site; `ContractForbids` where it does not."""
     if policy is None or not policy.subprocessor_hosts.issuperset(lesson.hosts):
         raise ContractForbids("This lesson is on a site that your district's contract does not name (any more).")
     return policy

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from lti_server.settings import Settings
-from tests.clock import FakeClock, RunningClock
-from tests.functional.street import Street, street
+from tests.functional.person_commands import clock, on
+from tests.functional.street import Street
 
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return RunningClock()
-
-
-@pytest.fixture
-def on(settings: Settings, database_url: str, clock: FakeClock, tmp_path: Path) -> Iterator[Street]:
-    with street(settings, database_url, clock, tmp_path / "lms") as found:
-        yield found
+__all__ = ["clock", "on"]
 
 
 @pytest.fixture

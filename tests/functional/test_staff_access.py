@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +16,9 @@ from werkzeug.test import TestResponse
 
 from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House
-from lti_server.ids import PersonId
+from lti_server.db import enter
+from lti_server.errors import NotAllowed
+from lti_server.ids import PersonId, SessionId
 from lti_server.privacy import log_reading
 from lti_server.privacy.districts import District
 from tests import world
@@ -258,3 +263,56 @@ def test_more_than_ten_are_not_shown_and_not_logged_as_found(
     assert PERSON.findall(answer.text) == []
     assert "More than 10" in answer.text
     assert "person found" not in {one.act for one in entries(house, district)}
+
+
+@pytest.mark.parametrize("act", ["block", "erase"])
+def test_an_act_that_skips_its_preview_leaves_its_reason_in_the_log_all_the_same(
+    staff: Staff, pupil: PersonId, house: House, district: District, act: str
+) -> None:
+    staff.says_why()
+    assert staff.post(f"/{pupil}/act", act=act, keeps_grades="yes").status_code == 200
+    with house.database.tenant(district.id) as connection:
+        wanted = log_reading.Wanted(act="person preview")
+        (look,) = log_reading.read_log(connection, house.entered(connection).keys, wanted).items
+    assert look.details["reason"] == "request"
+
+
+def test_who_was_erased_is_not_erased_or_blocked_a_second_time(staff: Staff, pupil: PersonId) -> None:
+    staff.says_why()
+    assert staff.post(f"/{pupil}/act", act="erase", keeps_grades="yes").status_code == 200
+    assert {staff.post(f"/{pupil}/act", act=act).status_code for act in ("erase", "block")} == {404}
+
+
+@pytest.mark.parametrize(
+    "value", ["", "\x00", "a\x00b", "x" * 100_000, "%", "_ ' \" \\", "é\u2028\u202e", "🏫" * 50],
+    ids=["empty", "nul", "a nul within", "huge", "a pattern", "quotes", "turned about", "beyond the plane"],
+)  # fmt: skip
+def test_whatever_is_typed_is_answered_and_finds_nobody_by_a_pattern(staff: Staff, pupil: PersonId, value: str) -> None:
+    staff.says_why()
+    answers = [
+        staff.post("/search", text=value),
+        staff.post("/access", why="request", words=value, person=value),
+        *(staff.post(f"/{pupil}/{step}", act="correct", field="name", value=value) for step in ("preview", "act")),
+    ]
+    assert {one.status_code for one in answers} <= {200, 303, 404, 422}
+    assert str(pupil) not in answers[0].text
+
+
+def test_until_when_a_reason_holds_is_said_by_the_district_s_clock(
+    app: Flask, house: House, client: FlaskClient, district: District, clock: FakeClock
+) -> None:
+    with house.database.anyone() as connection:
+        enter(connection, district.id)
+        connection.execute(sa.text("UPDATE district SET timezone = 'Asia/Kolkata'"))
+    staff = Staff(signed_in(app, house, StaffRole.DISTRICT_ADMIN, district))
+    staff.says_why()
+    until = (clock.now() + timedelta(minutes=30)).astimezone(ZoneInfo("Asia/Kolkata"))
+    assert f"It holds until {until:%-I:%M}" in staff.browser.get("/district/people").text
+
+
+def test_the_search_itself_wants_a_reason_whoever_calls_it(house: House, district: District, pupil: PersonId) -> None:
+    nobody_s = SessionId(UUID(int=7))
+    with pytest.raises(NotAllowed):
+        house.rights.access.search(district.id, nobody_s, "Amina")
+    with pytest.raises(NotAllowed):
+        house.rights.access.must(district.id, nobody_s)
