@@ -44,6 +44,8 @@ def demo(tmp_path: Path) -> Iterator[str]:
     for line in process.stdout:
         if "Ctrl+C" in line:
             break
+    else:
+        pytest.fail(f"the demo ended before it was ready, with exit code {process.wait(60)}; it says why above")
     yield f"http://127.0.0.1:{port + 1}"
     process.send_signal(signal.SIGTERM)
     process.wait(60)
