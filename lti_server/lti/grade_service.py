@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from lti_server.lti.platform_profiles import LINE_ITEM, LINE_ITEM_READONLY, SCORE, PlatformProfile
 from lti_server.lti.tokens import Service, ServiceTokens, ToPlatform
@@ -48,12 +49,23 @@ class GradeService:
         wanted = (self.profile.line_item_read_scope, LINE_ITEM_READONLY, LINE_ITEM)
         return next((scope for scope in wanted if scope in self._granted), None)
 
-    def call(self, method: str, url: str, scope: str, *, media: str, body: bytes | None = None) -> Response:
-        """One call with a token; a 401 gets one new token, then it stands.
+    def call(
+        self, method: str, url: str, scope: str, *, media: str, line_item: Mapping[str, object] | None = None
+    ) -> Response:
+        """One call with a token that tells of a column at most, and of nobody.
 
         Raises:
             RejectedCredentials: the platform gives no token. RateLimited, Unavailable, BrokeContract as they are.
         """
+        body = None if line_item is None else json.dumps(line_item).encode()
+        return self._call(method, url, scope, media=media, body=body)
+
+    def send_score(self, url: str, score: Disclosed[bytes]) -> Response:
+        """Send a score: nothing of a pupil goes to a gradebook another way. Raises as `call`."""
+        return self._call("POST", url, SCORE, media="v1.score+json", body=score.value)
+
+    def _call(self, method: str, url: str, scope: str, *, media: str, body: bytes | None) -> Response:
+        """A 401 gets one new token, then it stands."""
         for attempt in range(2):
             token = self._tokens.bearer(self._service, [scope])
             answer = self._transport.request(
@@ -68,10 +80,6 @@ class GradeService:
                 break
             self._tokens.forget(self._service, [scope])
         return answer
-
-    def send_score(self, url: str, score: Disclosed[bytes]) -> Response:
-        """Send a score: nothing of a pupil goes to a gradebook another way."""
-        return self.call("POST", url, SCORE, body=score.value, media="v1.score+json")
 
     def rows(self, url: str, scope: str, *, media: str) -> Iterator[object]:
         """Everything of a list, over all its pages on its own host.

@@ -123,7 +123,7 @@ class DeliverGrade:
         self._if_made_anew(way, waiting, place)
         result = None
         if waiting.may_stand and not place.anew:
-            result = Results(way.calls).of(place.url, way.subject)
+            result = self._result(way, waiting, place)
             if self._ends_before_sending(way, waiting, place, result):
                 return
         answer, sent = self._send(way, waiting, place, result)
@@ -144,6 +144,22 @@ class DeliverGrade:
             raise Parked(NO_SUBJECT)
         calls = self._columns.calls(service, waiting.column_id)
         return _Way(tenant=tenant, service=service, calls=calls, subject=subject, locale=district.locale)
+
+    def _result(self, way: _Way, waiting: Queued, place: Place) -> Result | None:
+        """What stands in the LMS for the pupil; the question tells of whom a grade is wanted, so it passes the gate.
+
+        Raises:
+            ContractForbids, GrantRevoked: as for the score itself.
+        """
+        results = Results(way.calls)
+        if not results.readable:
+            return None
+        with self._database.tenant(way.tenant) as connection:
+            district = self._district(connection)
+            service_of(connection, district, way.service.grant_id)
+            asked = _asked(way.service, waiting, act="grade read", elements=frozenset({schedule.APP_ID}))
+            who: Disclosed[str] = self._disclose(connection, district, asked, way.subject)
+        return results.of(place.url, who)
 
     def _ends_before_sending(self, way: _Way, waiting: Queued, place: Place, result: Result | None) -> bool:
         """Whether there is nothing to send: it arrived before a crash, or a teacher's own grade stands there.
@@ -196,7 +212,7 @@ class DeliverGrade:
             return
         if answer.status == 401:
             raise RejectedCredentials("The LMS refused the token twice.")
-        result = Results(way.calls).of(place.url, way.subject) if answer.status in (400, 409, 412) else None
+        result = self._result(way, sent, place) if answer.status in (400, 409, 412) else None
         graded = result is not None and result.points is not None
         maximum = place.column.score_maximum
         if result is not None and graded and not sent.cleared and scores.stands(result, sent.score, maximum):
@@ -229,12 +245,13 @@ class DeliverGrade:
             outbox.settle(connection, sent, state, reason, self._clock.now())
 
 
-def _asked(service: Service, sent: Queued) -> Asked:
+def _asked(service: Service, sent: Queued, *, act: str = "grade", elements: frozenset[str] | None = None) -> Asked:
     """A score for a gradebook; one that is taken back there tells of nothing but whose it was."""
-    elements = {schedule.APP_ID} if sent.cleared else {schedule.APP_ID, schedule.PERFORMANCE}
+    told = {schedule.APP_ID} if sent.cleared else {schedule.APP_ID, schedule.PERFORMANCE}
     return Asked(
-        act="grade", party=f"grant:{service.grant_id}", recipients=Recipients.GRADEBOOK,
-        interest=Interest.SCHOOL_OFFICIAL, purpose=Purpose.INSTRUCTION, elements=frozenset(elements),
+        act=act, party=f"grant:{service.grant_id}", recipients=Recipients.GRADEBOOK,
+        interest=Interest.SCHOOL_OFFICIAL, purpose=Purpose.INSTRUCTION,
+        elements=frozenset(told) if elements is None else elements,
         population="person", provider="lti", person_id=sent.person_id, payload={"delivery": str(sent.id)},
     )  # fmt: skip
 

@@ -62,7 +62,7 @@ class LineItems:
             raise Refused(403)
         described = Described().set_label(label).set_score_maximum(score_maximum).set_resource_id(resource_id)
         body = json.loads(described.set_resource_link_id(resource_link_id).get_value())
-        answer = self._calls.call("POST", self._container, LINE_ITEM, media=ONE, body=json.dumps(body).encode())
+        answer = self._calls.call("POST", self._container, LINE_ITEM, media=ONE, line_item=body)
         if answer.status >= 300:
             raise Refused(answer.status)
         return _line_item(answer.json(), self._container)
@@ -89,8 +89,7 @@ class LineItems:
         Raises:
             Refused: the platform does not change it.
         """
-        body = json.dumps({**found.body, **members}).encode()
-        answer = self._calls.call("PUT", found.url, LINE_ITEM, media=ONE, body=body)
+        answer = self._calls.call("PUT", found.url, LINE_ITEM, media=ONE, line_item={**found.body, **members})
         if answer.status >= 300:
             raise Refused(answer.status)
 

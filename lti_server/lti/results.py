@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from lti_server.lti.addresses import score_url, with_parameters
 from lti_server.lti.grade_service import GradeService, Refused
 from lti_server.lti.platform_profiles import RESULT
+from lti_server.privacy.disclose import Disclosed
 
 CONTAINER = "v2.resultcontainer+json"
 
@@ -32,34 +32,29 @@ class Results:
     def __init__(self, calls: GradeService) -> None:
         self._calls = calls
 
-    def of(self, line_item_url: str, user_id: str) -> Result | None:
+    def of(self, line_item_url: str, who: Disclosed[str]) -> Result | None:
         """What one person has in a column; None where nothing stands, or where it may not be read.
+
+        The question names the person to the platform. Of what a platform answers beside, nothing is looked at.
 
         Raises:
             RejectedCredentials: the launch granted reading, and the platform gives no token for it.
         """
-        if not self._calls.allows(RESULT):
+        if not self.readable:
             return None
+        asked = with_parameters(score_url(line_item_url, "results"), {"user_id": who.value})
         try:
-            rows = self._every(with_parameters(score_url(line_item_url, "results"), {"user_id": user_id}))
-            return next((one for one in rows if one.user_id == user_id), None)
+            for row in self._calls.rows(asked, RESULT, media=CONTAINER):
+                if isinstance(row, dict) and row.get("userId") is not None and str(row["userId"]) == who.value:
+                    return _result(row)
         except Refused:
             return None
+        return None
 
-    def every(self, line_item_url: str) -> Iterator[Result]:
-        """All that stands in a column.
-
-        Raises:
-            Refused: it may not be read.
-        """
-        if not self._calls.allows(RESULT):
-            raise Refused(403)
-        return self._every(score_url(line_item_url, "results"))
-
-    def _every(self, url: str) -> Iterator[Result]:
-        for row in self._calls.rows(url, RESULT, media=CONTAINER):
-            if isinstance(row, dict) and row.get("userId") is not None:
-                yield _result(row)
+    @property
+    def readable(self) -> bool:
+        """Whether the launch granted reading grades."""
+        return self._calls.allows(RESULT)
 
 
 def _result(row: dict[str, Any]) -> Result:

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from lti_server.lti.grade_columns import GradeColumns
+from lti_server.lti.platform_profiles import RESULT
+from lti_server.lti.results import Results
 from lti_server.privacy import log, schedule
 from lti_server.settings import Settings
 from tests import world
@@ -22,9 +25,9 @@ def on(settings: Settings, database_url: str, clock: FakeClock, tmp_path: Path) 
         yield found
 
 
-def entries(on: Street) -> list[tuple[Any, dict[str, object]]]:
+def entries(on: Street, act: str = "grade") -> list[tuple[Any, dict[str, object]]]:
     with on.house.database.tenant(on.district.id) as connection:
-        rows = connection.execute(sa.text("SELECT * FROM log_entry WHERE act = 'grade' ORDER BY id")).all()
+        rows = connection.execute(sa.text("SELECT * FROM log_entry WHERE act = :act ORDER BY id"), {"act": act}).all()
     return [(row, log.payload_of(on.district.keys, bytes(row.payload))) for row in rows]
 
 
@@ -76,3 +79,52 @@ def test_a_grade_of_a_contract_that_ended_does_not_leave(on: Street, clock: Fake
     clock.pass_s(366 * 86_400 * 4)
     assert on.deliver() == "parked"
     assert [(row.decision, said["reason"]) for row, said in entries(on)] == [("refused", "no-contract")]
+
+
+def test_a_grade_that_is_read_is_an_entry_too_for_the_question_names_the_pupil(on: Street, clock: FakeClock) -> None:
+    token = on.token()
+    on.save(token)
+    assert on.deliver() == "delivered"
+    assert entries(on, "grade read") == []  # nothing of ours can stand there before the first
+    clock.pass_s(2)
+    on.save(token, 1)
+    assert on.deliver() == "delivered"
+    ((row, said),) = entries(on, "grade read")
+    assert (row.decision, row.purpose, row.elements) == ("allowed", "instruction", [schedule.APP_ID])
+    assert row.object_id is not None
+    assert said["to"] == "gradebook"
+
+
+def test_where_the_launch_granted_no_reading_nobody_is_named_in_a_question(on: Street, clock: FakeClock) -> None:
+    token = on.token()
+    on.save(token)
+    assert on.deliver() == "delivered"
+    with on.house.database.tenant(on.district.id) as connection:
+        connection.execute(
+            sa.text("UPDATE resource_link SET ags_scopes = array_remove(ags_scopes, :scope)"), {"scope": RESULT}
+        )
+    clock.pass_s(2)
+    on.save(token, 1)
+    assert on.deliver() == "delivered"
+    assert entries(on, "grade read") == []
+
+
+def test_a_pupil_whose_id_may_not_leave_any_more_is_not_asked_for(
+    on: Street, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = on.token()
+    on.save(token)
+    assert on.deliver() == "delivered"
+    clock.pass_s(2)
+    on.save(token, 1)
+    # The contract narrows between the first look and the question: each asks the gate for itself.
+    place = GradeColumns.place
+
+    def narrowed(self: GradeColumns, *args: Any, **named: Any) -> Any:
+        world.sign(on.house, on.district, world.contract(on.house, without=(schedule.APP_ID,)))
+        return place(self, *args, **named)
+
+    monkeypatch.setattr(GradeColumns, "place", narrowed)
+    monkeypatch.setattr(Results, "of", lambda *_: pytest.fail("the LMS was asked"))
+    assert on.deliver() == "parked"
+    assert [(row.decision, said["reason"]) for row, said in entries(on, "grade read")] == [("refused", "element")]
