@@ -66,7 +66,6 @@ class _Way:
     tenant: DistrictId
     service: Service
     calls: GradeService
-    subject: str
     locale: str
 
 
@@ -137,19 +136,17 @@ class DeliverGrade:
             district = self._district(connection)
             service = service_of(connection, district, waiting.grant_id)
             self._disclose.check(connection, district, _asked(service, waiting))
-            subject = subject_of(connection, district.keys, waiting.identity_id)
-        if service.epoch != waiting.epoch:
-            raise GrantRevoked(WITHDRAWN)
-        if subject is None:
-            raise Parked(NO_SUBJECT)
+            if service.epoch != waiting.epoch:
+                raise GrantRevoked(WITHDRAWN)
+            _subject(connection, district, waiting)
         calls = self._columns.calls(service, waiting.column_id)
-        return _Way(tenant=tenant, service=service, calls=calls, subject=subject, locale=district.locale)
+        return _Way(tenant=tenant, service=service, calls=calls, locale=district.locale)
 
     def _result(self, way: _Way, waiting: Queued, place: Place) -> Result | None:
         """What stands in the LMS for the pupil; the question tells of whom a grade is wanted, so it passes the gate.
 
         Raises:
-            ContractForbids, GrantRevoked: as for the score itself.
+            ContractForbids, GrantRevoked, Parked: as for the score itself.
         """
         results = Results(way.calls)
         if not results.readable:
@@ -158,7 +155,8 @@ class DeliverGrade:
             district = self._district(connection)
             service_of(connection, district, way.service.grant_id)
             asked = _asked(way.service, waiting, act="grade read", elements=frozenset({schedule.APP_ID}))
-            who: Disclosed[str] = self._disclose(connection, district, asked, way.subject)
+            subject = _subject(connection, district, waiting)
+            who: Disclosed[str] = self._disclose(connection, district, asked, subject)
         return results.of(place.url, who)
 
     def _ends_before_sending(self, way: _Way, waiting: Queued, place: Place, result: Result | None) -> bool:
@@ -194,14 +192,14 @@ class DeliverGrade:
                 self._outbox.send_again(connection, way.tenant, waiting.column_id, but=waiting.id)
 
     def _send(self, way: _Way, waiting: Queued, place: Place, result: Result | None) -> tuple[Response, Queued]:
-        """Grant and contract are read again in the transaction that marks the score as attempted, before the send."""
+        """Grant, contract and pupil's id are read again where the score is marked as attempted, before the send."""
         with self._database.tenant(way.tenant) as connection:
             district = self._district(connection)
             service_of(connection, district, way.service.grant_id)
             sent = outbox.take(connection, waiting.id, mark=True)
             if sent is None:
                 raise Parked(SETTLED)
-            body = _body(way, sent, place, result)
+            body = _body(way, _subject(connection, district, sent), sent, place, result)
             score: Disclosed[bytes] = self._disclose(connection, district, _asked(way.service, sent), body)
         return way.calls.send_score(score_url(place.url, "scores"), score), sent
 
@@ -256,9 +254,17 @@ def _asked(service: Service, sent: Queued, *, act: str = "grade", elements: froz
     )  # fmt: skip
 
 
-def _body(way: _Way, sent: Queued, place: Place, result: Result | None) -> bytes:
+def _subject(connection: Connection, district: District, sent: Queued) -> str:
+    """By which id the LMS knows the pupil; read at the moment of use, for a block or an erasure can come between."""
+    found = subject_of(connection, district.keys, sent.identity_id)
+    if found is None:
+        raise Parked(NO_SUBJECT)
+    return found
+
+
+def _body(way: _Way, subject: str, sent: Queued, place: Place, result: Result | None) -> bytes:
     extra: Mapping[str, Any] = {} if sent.new_submission else way.calls.profile.same_submission
-    return scores.score(sent, way.subject, place.column.score_maximum, _comment(way, sent, result), extra)
+    return scores.score(sent, subject, place.column.score_maximum, _comment(way, sent, result), extra)
 
 
 def _comment(way: _Way, sent: Queued, result: Result | None) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import request, request_started
 
+from lti_server.ids import PersonId
 from lti_server.lti.grade_columns import GradeColumns
 from lti_server.lti.platform_profiles import RESULT
-from lti_server.lti.results import Results
 from lti_server.privacy import log, schedule
+from lti_server.privacy.model import Recipients
+from lti_server.privacy.rights import Asked
 from lti_server.settings import Settings
 from tests import world
 from tests.clock import FakeClock
 from tests.functional.street import Street, street
+
+Change = Callable[[Street], object]
 
 
 @pytest.fixture
@@ -109,22 +114,83 @@ def test_where_the_launch_granted_no_reading_nobody_is_named_in_a_question(on: S
     assert entries(on, "grade read") == []
 
 
-def test_a_pupil_whose_id_may_not_leave_any_more_is_not_asked_for(
-    on: Street, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _contract(**terms: Any) -> Change:
+    return lambda on: world.sign(on.house, on.district, world.contract(on.house, **terms))
+
+
+def _ended(on: Street) -> None:
+    assert isinstance(on.house.clock, FakeClock)
+    on.house.clock.pass_s(366 * 86_400 * 4)
+
+
+def _restricted(on: Street) -> None:
+    asked = Asked(by="operator", act="person restrict", reason="The family asked.")
+    on.house.rights.correct.restrict(on.district.id, _pupil(on), Recipients.GRADEBOOK, asked)
+
+
+def _blocked(on: Street) -> None:
+    on.house.rights.blocks.of_person(on.district.id, _pupil(on), by="test")
+
+
+def _suspended(on: Street) -> None:
+    (registered,) = on.house.registrations.every(on.district.id)
+    on.house.grants.withdraw.suspend(on.district.id, registered.grant_id, by="test")
+
+
+def _pupil(on: Street) -> PersonId:
+    (found,) = {row.person_id for row in on.deliveries()}
+    return PersonId(found)
+
+
+@pytest.fixture
+def asked() -> Iterator[list[str]]:
+    """The paths of all requests from here on, as whoever is asked sees them."""
+    paths: list[str] = []
+
+    def noted(_: object, **__: object) -> None:
+        paths.append(request.path)
+
+    with request_started.connected_to(noted):
+        yield paths
+
+
+@pytest.mark.parametrize("act", ["grade read", "grade"])
+@pytest.mark.parametrize(
+    ("change", "state", "reason"),
+    [
+        pytest.param(_contract(without=(schedule.APP_ID,)), "parked", "element", id="an id that may not leave"),
+        pytest.param(_contract(more="providers: {lti: {gradebook: false}}"), "parked", "gradebook", id="no gradebook"),
+        pytest.param(_contract(more="providers: {clever: {}}"), "parked", "provider", id="another provider alone"),
+        pytest.param(_ended, "parked", "no-contract", id="a contract that ended"),
+        pytest.param(_restricted, "parked", "restricted", id="a restriction"),
+        pytest.param(_blocked, "parked", None, id="a block"),
+        pytest.param(_suspended, "queued", None, id="a suspension"),
+    ],
+)
+def test_what_changes_on_the_way_stops_the_question_and_the_score(
+    on: Street, asked: list[str], monkeypatch: pytest.MonkeyPatch, act: str, change: Change, state: str,
+    reason: str | None,
+) -> None:  # fmt: skip
     token = on.token()
-    on.save(token)
-    assert on.deliver() == "delivered"
-    clock.pass_s(2)
+    if act == "grade read":  # the LMS is asked where something of ours may stand
+        on.save(token)
+        assert on.deliver() == "delivered"
+        assert isinstance(on.house.clock, FakeClock)
+        on.house.clock.pass_s(2)
     on.save(token, 1)
-    # The contract narrows between the first look and the question: each asks the gate for itself.
+    standing = on.standing()
+    # It changes after the first look and before anything of the pupil is told: each asks for itself.
     place = GradeColumns.place
 
-    def narrowed(self: GradeColumns, *args: Any, **named: Any) -> Any:
-        world.sign(on.house, on.district, world.contract(on.house, without=(schedule.APP_ID,)))
-        return place(self, *args, **named)
+    def changed(self: GradeColumns, *args: Any, **named: Any) -> Any:
+        found = place(self, *args, **named)
+        change(on)
+        asked.clear()
+        return found
 
-    monkeypatch.setattr(GradeColumns, "place", narrowed)
-    monkeypatch.setattr(Results, "of", lambda *_: pytest.fail("the LMS was asked"))
-    assert on.deliver() == "parked"
-    assert [(row.decision, said["reason"]) for row, said in entries(on, "grade read")] == [("refused", "element")]
+    monkeypatch.setattr(GradeColumns, "place", changed)
+    assert on.deliver() == state
+    assert asked == []
+    assert on.standing() == standing
+    refused = [said["reason"] for row, said in entries(on, act) if row.decision == "refused"]
+    assert refused == ([] if reason is None else [reason])
