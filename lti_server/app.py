@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Flask, Response, after_this_request, request
-from flask_babel import Babel
+from flask_babel import Babel, get_locale
 from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lti_server import district_home
-from lti_server.accounts import connection_views, disposition_views, grant_api, people_views
+from lti_server.accounts import connection_views, disposition_views, grant_api, own_views, people_views
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
+from lti_server.accounts.own_door import OwnSession
 from lti_server.accounts.permissions import Permission, may
 from lti_server.district_log import StaffLog
 from lti_server.errors import NotAllowed, NotAuthenticated, NotFound
@@ -30,6 +31,7 @@ from lti_server.lti import views as lti_views
 from lti_server.lti.data_privacy_views import PrivacyParts
 from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
+from lti_server.own_page import OwnPages
 from lti_server.policy_pages import StaffContracts, contract_pages, notice_pages
 from lti_server.privacy import guardian_views, log_views, signal_views
 from lti_server.privacy import views as audit_views
@@ -51,7 +53,7 @@ from lti_server.web.problems import init_problems
 COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
-    "signals", "requests", "people",
+    "signals", "requests", "people", "me",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -100,7 +102,7 @@ def create_app(house: House) -> Flask:
     api = init_api(app)
     api.register_blueprint(_progress(house))
     api.register_blueprint(grant_api.blueprint(_connections(house)))
-    exempt_from_csrf(app, ("lti", "progress", "registration", "signals"))
+    exempt_from_csrf(app, ("lti", "progress", "registration", "signals"), views=("me.enter",))
     init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, LIMITED)
     return app
 
@@ -121,7 +123,7 @@ def _pages(house: House) -> list[Any]:
     """What each feature shows."""
     makers = (
         _district, _log, _lti, _platforms, _connection_pages, _dispositions,
-        _lessons, notice_pages, _contract, _requests, _people,
+        _lessons, notice_pages, _contract, _requests, _people, _own_page,
     )  # fmt: skip
     return [make(house) for make in makers]
 
@@ -200,7 +202,8 @@ def _requests(house: House) -> Any:
             raise NotFound("Sign in as an administrator of the district.")
         return found.district_id, f"session:{found.id}"
 
-    return guardian_views.blueprint(guardian_views.GuardianParts(requests=house.rights.requests, staff=staff))
+    parts = guardian_views.GuardianParts(requests=house.rights.requests, own=house.rights.own_requests, staff=staff)
+    return guardian_views.blueprint(parts)
 
 
 def _people(house: House) -> Any:
@@ -211,6 +214,20 @@ def _people(house: House) -> Any:
         blocks=lambda: rights.blocks, erase=lambda: rights.erase,
     )  # fmt: skip
     return people_views.blueprint(parts)
+
+
+def _own_page(house: House) -> Any:
+    """What is known about whoever reads it."""
+
+    def who() -> OwnSession:
+        # A pupil's own sign-in has its place here: it would be asked before the cookie that a lesson's page leads to.
+        return house.rights.own_door.who(request.cookies.get(own_views.COOKIE, ""))
+
+    parts = own_views.OwnParts(
+        door=house.rights.own_door, who=who, page=OwnPages(house), locale=lambda: str(get_locale()),
+        base_url=house.settings.base_url,
+    )  # fmt: skip
+    return own_views.blueprint(parts)
 
 
 def _log(house: House) -> Any:
@@ -232,14 +249,14 @@ def _lessons(house: House) -> Any:
         handed = house.handoff.exchange(ticket, lesson_id)
         if handed is not None:
             _keep_cookie(house.settings, handed)
-        return None if handed is None else _context(house.settings, handed)
+        return None if handed is None else _context(house, handed)
 
     def resume(lesson_id: str) -> LaunchContext | None:
         for name in (COOKIE + "_s", COOKIE):
             cookie = request.cookies.get(name)
             handed = house.handoff.resume(cookie, lesson_id) if cookie else None
             if handed is not None:
-                return _context(house.settings, handed)
+                return _context(house, handed)
         return None
 
     pages = lesson_views.blueprint(catalogue=house.catalogue, open_ticket=open_ticket, resume=resume)
@@ -260,13 +277,15 @@ def _progress(house: House) -> Any:
     )
 
 
-def _context(settings: Settings, handed: HandedOver) -> LaunchContext:
+def _context(house: House, handed: HandedOver) -> LaunchContext:
+    session = handed.session
     return LaunchContext(
         token=handed.token,
-        lesson_id=handed.session.lesson_id,
-        api=f"{settings.base_url}/api/v1",
-        locale=handed.session.locale,
-        activity_id=handed.session.activity_id,
+        lesson_id=session.lesson_id,
+        api=f"{house.settings.base_url}/api/v1",
+        locale=session.locale,
+        activity_id=session.activity_id,
+        own_ticket=house.rights.own_door.ticket(session.district_id, session.id, session.expires_at),
     )
 
 

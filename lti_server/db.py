@@ -75,6 +75,7 @@ class Door(StrEnum):
     GRANT = "grant"
     RUN = "run"
     PICKER = "picker"
+    OWN_PAGE = "own_page"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

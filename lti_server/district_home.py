@@ -168,7 +168,7 @@ def ways(role: str) -> list[Way]:
         "connections.index": _("Connections"),
         "platforms.index": _("Launches and grades"),
         "log.index": _("Log"),
-        "requests.index": _("Requests of guardians"),
+        "requests.index": _("Requests of guardians and pupils"),
         "people.index": _("People, with a reason"),
         "dispositions.index": _("Disposition of data, and certificates"),
     }

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.blocks import Blocks
 from lti_server.accounts.corrections import Correct
+from lti_server.accounts.own_door import OwnDoor
 from lti_server.accounts.personal_data import PeopleData, SessionsData, end_sessions, subject_of
 from lti_server.accounts.staff_access import StaffAccess
 from lti_server.db import Database
@@ -21,14 +22,16 @@ from lti_server.lessons.personal_data import CATALOGUE_DATA
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.personal_data import LTI_DATA
 from lti_server.privacy.contracts import Policies, versions
+from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.disposition import Dispose
 from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.erasure import Erase
-from lti_server.privacy.guardian_requests import GuardianRequests
+from lti_server.privacy.guardian_requests import GuardianRequests, due_on
 from lti_server.privacy.journal import Journal
 from lti_server.privacy.model import Limit
+from lti_server.privacy.own_requests import OwnRequests
 from lti_server.privacy.participants import Holder
 from lti_server.privacy.personal_data import LogData
 from lti_server.privacy.rights import Rights
@@ -40,6 +43,7 @@ from lti_server.roster.personal_data import RosterData, end_stays, stays
 
 # A new feature that keeps data about people is named here. In this order they erase: what points at a person, or at a
 # membership, goes before it.
+LOG_DATA = LogData(stays)
 HOLDERS: Sequence[Holder] = (
     ProgressData(),
     SessionsData(),
@@ -47,7 +51,7 @@ HOLDERS: Sequence[Holder] = (
     LTI_DATA,
     CATALOGUE_DATA,
     SERVER_DATA,
-    LogData(stays),
+    LOG_DATA,
     PeopleData(),
 )
 
@@ -83,6 +87,8 @@ class Parts(Protocol):
     def database(self) -> Database: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def ring(self) -> KeyRing: ...
     @property
     def journal(self) -> Journal: ...
     @property
@@ -139,6 +145,18 @@ class RightsParts:
         )
 
     @cached_property
+    def own_requests(self) -> OwnRequests:
+        of = self.of
+        return OwnRequests(
+            database=of.database, district=of.entered, subject_of=subject_of,
+            due_on=lambda connection, district, now: due_on(connection, of.policies, district, now), clock=of.clock,
+        )  # fmt: skip
+
+    @cached_property
+    def own_door(self) -> OwnDoor:
+        return OwnDoor(database=self.of.database, ring=self.of.ring, clock=self.of.clock)
+
+    @cached_property
     def kept(self) -> KeptByGrants:
         return KeptByGrants()
 
@@ -163,5 +181,6 @@ class RightsParts:
         with self.of.database.tenant(district_id) as connection:
             left = self.erase.resume_all(connection, district_id)
             self.requests.expire(connection)
+            self.own_requests.expire(connection)
         for person_id in left:
             self.erase.finish(district_id, person_id)

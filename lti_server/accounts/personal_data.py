@@ -168,7 +168,7 @@ STAFF_ACCESS = Table(
 )
 
 _CLOSE_DOORS = sa.text(
-    "SELECT directory_close(kind, s.id) FROM session s, unnest(ARRAY['session', 'ticket', 'token']) AS kind"
+    "SELECT directory_close(kind, s.id) FROM session s, unnest(ARRAY['session', 'ticket', 'token', 'own_page']) AS kind"
     " WHERE s.person_id = :person"
 )
 _DROP_TOKENS = sa.text(

@@ -25,7 +25,7 @@ _END_SESSIONS = sa.text(
 )
 _CLOSE_DOORS = sa.text(
     "SELECT directory_close(kind, id) FROM unnest(CAST(:ids AS uuid[])) AS id,"
-    " unnest(ARRAY['session', 'ticket', 'token']) AS kind"
+    " unnest(ARRAY['session', 'ticket', 'token', 'own_page']) AS kind"
 )
 _WIPE_TOKENS = sa.text("DELETE FROM lesson_token WHERE session_id = ANY(:ids)")
 _END_IDENTITIES = sa.text("UPDATE identity SET ended_at = :at WHERE grant_id = :grant AND ended_at IS NULL")

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from flask_babel import force_locale, get_locale
 from flask_babel import gettext as _
 from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import escape
 
 from lti_server.errors import NotFound
 from lti_server.lessons.catalogue import Catalogue
@@ -27,7 +28,8 @@ class LaunchContext:
     """What the page of a launched lesson holds, and nothing else of the person.
 
     `api` is the address of the HTTP API ("https://host/api/v1"); `activity_id` is "" unless the course links to one
-    activity; `teach_url` is a teacher's link to the class.
+    activity; `teach_url` is a teacher's link to the class. `own_ticket` opens the reader's own page
+    (`/me`), once: the lesson's page has a form with it, and no script is given it.
     """
 
     token: str = field(repr=False)
@@ -36,6 +38,7 @@ class LaunchContext:
     locale: str
     activity_id: str = ""
     teach_url: str | None = None
+    own_ticket: str = field(default="", repr=False)
 
     def document(self) -> dict[str, str]:
         """The members of `<script id="launch-context">`."""
@@ -118,12 +121,12 @@ def _play(parts: _Parts, lesson_id: str) -> Response:
 class LaunchedPages:
     """Pages of launched lessons, rendered once: but for the launch context, a class sees one and the same page.
 
-    What is kept has a placeholder where the context goes, and nothing of anyone. Lessons added by file are not kept,
-    for they may change.
+    What is kept has a placeholder where the context and the ticket go, and nothing of anyone. Lessons added by file are
+    not kept, for they may change.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, ...], tuple[str, str]] = {}
+        self._kept: dict[tuple[str, ...], tuple[str, str, str]] = {}
 
     def page(self, lesson: Lesson, context: LaunchContext, asked: Activity | None) -> Response:
         """The page with this launch's context in its place, in the language that the launch named."""
@@ -132,20 +135,31 @@ class LaunchedPages:
         if lesson.player is None or request.args.get("lang"):
             with force_locale(locale):
                 return _player(lesson, context, asked)
-        key = (lesson.id, locale, asked.id if asked else "", context.teach_url or "")
-        parts = self._kept.get(key) or self._keep(key, lesson, context, asked)
-        return _private(Response(f"{parts[0]}{_script(context)}{parts[1]}", content_type=HTML))
+        key = (
+            lesson.id,
+            locale,
+            asked.id if asked else "",
+            context.teach_url or "",
+            "own" if context.own_ticket else "",
+        )
+        before, between, after = self._kept.get(key) or self._keep(key, lesson, context, asked)
+        page = f"{before}{_script(context)}{between}{escape(context.own_ticket)}{after}"
+        return _private(Response(page, content_type=HTML))
 
     def _keep(
         self, key: tuple[str, ...], lesson: Lesson, context: LaunchContext, asked: Activity | None
-    ) -> tuple[str, str]:
-        place = LaunchContext(token=secrets.token_hex(16), lesson_id="", api="", locale="", teach_url=context.teach_url)
+    ) -> tuple[str, str, str]:
+        place = LaunchContext(
+            token=secrets.token_hex(16), lesson_id="", api="", locale="", teach_url=context.teach_url,
+            own_ticket=context.own_ticket and secrets.token_hex(16),
+        )  # fmt: skip
         with force_locale(key[1]):
-            before, _, after = _player(lesson, place, asked).get_data(as_text=True).partition(_script(place))
+            before, _, rest = _player(lesson, place, asked).get_data(as_text=True).partition(_script(place))
+        between, _, after = rest.partition(place.own_ticket) if place.own_ticket else (rest, "", "")
         if len(self._kept) >= MOST_PAGES_KEPT:
             self._kept.clear()
-        self._kept[key] = (before, after)
-        return before, after
+        self._kept[key] = (before, between, after)
+        return before, between, after
 
 
 def _script(context: LaunchContext) -> str:
@@ -161,6 +175,7 @@ def _player(lesson: Lesson, context: LaunchContext | None, asked: Activity | Non
         "shown": shown.id,
         "launch": context.document() if context else None,
         "teach_url": context.teach_url if context else None,
+        "own_ticket": context.own_ticket if context else "",
         "data": None,
     }
     if lesson.player is not None:

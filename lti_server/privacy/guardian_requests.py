@@ -78,7 +78,7 @@ class GuardianRequests:
             connection.execute(
                 guardian_request.insert().values(
                     id=case_id, district_id=district.id, received_at=now, expires_at=now + KEPT,
-                    due_on=self._due(connection, district, now),
+                    due_on=due_on(connection, self._policies, district, now),
                     sealed=district.keys.seal("guardian_request", "sealed", case_id, said),
                 )
             )  # fmt: skip
@@ -121,14 +121,16 @@ class GuardianRequests:
         )
         connection.execute(old.values(sealed=None))
 
-    def _due(self, connection: Connection, district: District, now: datetime) -> date | None:
-        contract_id = in_force(connection, district.zone, now)
-        limit = None if contract_id is None else self._policies.of(connection, contract_id).limits.get(ACCESS)
-        return None if limit is None else now.astimezone(district.zone).date() + timedelta(days=limit.value)
-
     def _log(self, connection: Connection, district: District, by: str, act: str, interest: log.Interest) -> None:
         entry = log.entry(
             district.keys, at=self._clock.now(), actor=by, act=act, decision="allowed", purpose="operation",
             interest=interest,
         )  # fmt: skip
         log.record(connection, entry)
+
+
+def due_on(connection: Connection, policies: Policies, district: District, now: datetime) -> date | None:
+    """By which day the entered district answers what is asked now; None where nothing in force sets one."""
+    contract_id = in_force(connection, district.zone, now)
+    limit = None if contract_id is None else policies.of(connection, contract_id).limits.get(ACCESS)
+    return None if limit is None else now.astimezone(district.zone).date() + timedelta(days=limit.value)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 
 from lti_server.errors import NotFound
 from lti_server.ids import DistrictId
 from lti_server.privacy.guardian_requests import LONGEST, GuardianRequests
+from lti_server.privacy.own_requests import OwnRequests, Wish
 from lti_server.web.guards import public, signed_in
 
 PERMISSION = "requests:answer"
@@ -21,6 +23,7 @@ class GuardianParts:
     """`staff` is whose district is signed in, and how the log names whoever it is; it raises where nobody may."""
 
     requests: GuardianRequests
+    own: OwnRequests
     staff: Callable[[], tuple[DistrictId, str]]
 
 
@@ -44,7 +47,8 @@ def blueprint(parts: GuardianParts) -> Blueprint:
     @signed_in(PERMISSION)
     def index() -> Response:
         district_id, by = parts.staff()
-        answer = make_response(render_template("privacy/requests.html", cases=parts.requests.cases(district_id, by=by)))
+        cases, own = parts.requests.cases(district_id, by=by), parts.own.cases(district_id, by=by)
+        answer = make_response(render_template("privacy/requests.html", cases=cases, own=own, wishes=wishes()))
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
@@ -52,11 +56,32 @@ def blueprint(parts: GuardianParts) -> Blueprint:
     @signed_in(PERMISSION)
     def answered(case_id: str) -> Response:
         district_id, by = parts.staff()
-        try:
-            wanted = UUID(case_id)
-        except ValueError as error:
-            raise NotFound("Check the address.") from error
-        parts.requests.answered(district_id, wanted, by=by)
+        parts.requests.answered(district_id, _case(case_id), by=by)
+        return make_response(redirect(url_for("requests.index"), 303))
+
+    @pages.post("/district/requests/own/<case_id>")
+    @signed_in(PERMISSION)
+    def own_answered(case_id: str) -> Response:
+        district_id, by = parts.staff()
+        parts.own.answered(district_id, _case(case_id), by=by)
         return make_response(redirect(url_for("requests.index"), 303))
 
     return pages
+
+
+def _case(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise NotFound("Check the address.") from error
+
+
+def wishes() -> dict[str, str]:
+    """What a person can ask of the district, to the district."""
+    return {
+        Wish.QUESTION.value: _("A question"),
+        Wish.CORRECT.value: _("To correct something"),
+        Wish.RESTRICT.value: _("That nothing goes to somebody"),
+        Wish.LEAVE.value: _("To leave a class"),
+        Wish.ERASE.value: _("To be erased"),
+    }

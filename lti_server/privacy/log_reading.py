@@ -106,17 +106,27 @@ def entries_about(
     *,
     person_key: PersonKey | None,
     stays: Sequence[Stay] = (),
+    of_others: bool = False,
     after: str | None = None,
     limit: int = 50,
 ) -> Page:
     """What was asked for and given of one person, for that person; and what that person did.
 
     Whoever was in a section while it was read as a whole finds that entry by the `stays`. Details are the district's
-    and stay out; the entry's words about this person are in, as long as the person's key is (law 12).
+    and stay out; the entry's words about this person are in, as long as the person's key is (law 12). `of_others`
+    leaves out what the person did.
 
     Raises:
         InvalidInput: `after` is no cursor of this list.
     """
+    rows, more = _page(connection, _about(person_id, stays, of_others=of_others), after, limit)
+    items = tuple(
+        _logged(row, details={}, words=words_of(keys, bytes(row.payload), person_id, person_key)) for row in rows
+    )
+    return Page(items=items, next=_cursor(items[-1]) if more else None)
+
+
+def _about(person_id: PersonId, stays: Sequence[Stay], *, of_others: bool) -> sa.ColumnElement[bool]:
     e = log_entry.c
     while_there = [
         sa.and_(
@@ -127,15 +137,13 @@ def entries_about(
         )
         for one in stays
     ]
+    if of_others:
+        return sa.and_(sa.or_(e.object_id == person_id, *while_there), e.actor != f"person:{person_id}")
     did = sa.and_(
         e.actor == f"person:{person_id}",
         sa.text("actor LIKE 'person:%' AND (object_id IS NULL OR actor <> 'person:' || object_id::text)"),
     )
-    rows, more = _page(connection, sa.or_(e.object_id == person_id, did, *while_there), after, limit)
-    items = tuple(
-        _logged(row, details={}, words=words_of(keys, bytes(row.payload), person_id, person_key)) for row in rows
-    )
-    return Page(items=items, next=_cursor(items[-1]) if more else None)
+    return sa.or_(e.object_id == person_id, did, *while_there)
 
 
 def _page(

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.ids import PersonId
-from lti_server.privacy.holdings import DataSubject, Table, about, nobody, passing, rows_about
+from lti_server.privacy.holdings import Column, DataSubject, Form, Table, about, nobody, passing, rows_about
 from lti_server.privacy.log_reading import MOST, Stay, entries_about
 
 _DROP_CONSENTS = sa.text("DELETE FROM consent WHERE person_id = :person")
+_DROP_REQUESTS = sa.text("DELETE FROM own_request WHERE person_id = :person")
 _GRANT = "the leave of a connection, and its end; of a system, not of a person"
 
 LOG = Table(
@@ -29,6 +30,20 @@ LOG = Table(
                 " export of that person",
             ),
             **nobody("leaf_hash", "of the chain"),
+            **nobody("district_id", "the tenant"),
+        }
+    ),
+)
+OWN_REQUESTS = Table(
+    name="own_request",
+    mine="t.person_id = :person",
+    columns=MappingProxyType(
+        {
+            **about(
+                "id person_id wish received_at due_on answered_at", "what somebody asked of the district, and when"
+            ),
+            "sealed": Column(why="in their own words; gone once answered, or in 90 days", about=True, form=Form.SEALED),
+            **about("expires_at answered_by", "until when the words are kept, and who answered"),
             **nobody("district_id", "the tenant"),
         }
     ),
@@ -138,6 +153,7 @@ OTHERS = (
             }
         ),
     ),
+    OWN_REQUESTS,
     Table(name="log_link", columns=nobody("district_id position entry_id sealed_at hash", "of the chain")),
     Table(name="log_pending", columns=nobody("district_id entry_id", "what is not sealed yet")),
     Table(
@@ -168,9 +184,17 @@ class LogData:
             rows += [{**one.plain(), "words": one.words} for one in page.items]
             after = page.next
             if after is None:
-                return {**rows_about(connection, OTHERS, subject), LOG.name: rows}
+                return {**self.beside_the_log(connection, subject), LOG.name: rows}
+
+    def beside_the_log(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """What else is kept of somebody here, such as consents: without the log, which is long."""
+        return rows_about(connection, OTHERS, subject)
 
     def erase(self, connection: Connection, subject: DataSubject) -> Mapping[str, int]:
-        """Consents alone: whoever destroys the person's key has made every word of the log about them unreadable."""
-        gone = connection.execute(_DROP_CONSENTS, {"person": subject.person_id}).rowcount
-        return {"consents": gone} if gone else {}
+        """Consents and requests: whoever destroys the key has made every word of the log about them unreadable."""
+        mine = {"person": subject.person_id}
+        gone = {
+            "consents": connection.execute(_DROP_CONSENTS, mine).rowcount,
+            "requests": connection.execute(_DROP_REQUESTS, mine).rowcount,
+        }
+        return {name: count for name, count in gone.items() if count}

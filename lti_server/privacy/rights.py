@@ -37,7 +37,8 @@ class SubjectOf(Protocol):
 class Asked:
     """Who asks for a person's data, by which act of the log, in which interest, and why in their own words.
 
-    `details` are for the district's log; what is of the elements in `hidden` is neither given nor hinted at.
+    `details` are for the district's log; what is of the elements in `hidden` is neither given nor hinted at. Those in
+    `unnamed` are given, and the log does not name them: who reads it is not to learn that there is one.
     """
 
     by: str
@@ -46,6 +47,7 @@ class Asked:
     interest: log.Interest = log.Interest.OPERATION
     details: Mapping[str, object] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    unnamed: frozenset[str] = frozenset()
 
 
 class Rights:
@@ -90,19 +92,24 @@ class Rights:
         with self._database.tenant(district_id) as connection:
             district = self._district(connection)
             subject = self.subject(connection, district, person_id)
-            found = {
-                holder.name: {
-                    name: [plain(row) for row in _open(rows, asked.hidden)]
-                    for name, rows in holder.export(connection, subject).items()
-                }
-                for holder in self._holders
-            }
-            data = {name: tables for name, tables in found.items() if any(tables.values())}
-            self._note(connection, subject, asked, elements_in(data))
+            data = self._data(connection, subject, self._holders, asked)
         return {
             "person": str(person_id), "district": district.slug, "kind": subject.kind,
             "erased": subject.key is None, "exported_at": _utc(subject.at), "data": data,
         }  # fmt: skip
+
+    def look(
+        self, connection: Connection, subject: DataSubject, asked: Asked, *, but: frozenset[str] = frozenset()
+    ) -> dict[str, list[dict[str, Any]]]:
+        """The export's rows by table on the caller's transaction, without the holders that are named in `but`.
+
+        Raises:
+            InvalidInput: no reason is given.
+        """
+        check_reason(asked.reason)
+        holders = [one for one in self._holders if one.name not in but]
+        data = self._data(connection, subject, holders, asked)
+        return {name: rows for tables in data.values() for name, rows in tables.items()}
 
     def show(self, district_id: DistrictId, person_id: PersonId, asked: Asked) -> dict[str, Any]:
         """Who somebody is here and in which classes, and of what else how much is kept: the export in short.
@@ -130,6 +137,22 @@ class Rights:
         if found is None:
             raise NotFound("There is no person with this id.")
         return found
+
+    def _data(
+        self, connection: Connection, subject: DataSubject, holders: Sequence[Holder], asked: Asked
+    ) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        """What these hold of somebody, and the entry that it was read."""
+        found = {
+            holder.name: {
+                name: [plain(row) for row in _open(rows, asked.hidden)]
+                for name, rows in holder.export(connection, subject).items()
+            }
+            for holder in holders
+        }
+        data = {name: tables for name, tables in found.items() if any(tables.values())}
+        named = [one for one in elements_in(data) if one not in asked.unnamed]
+        self._note(connection, subject, asked, named)
+        return data
 
     def _note(self, connection: Connection, subject: DataSubject, asked: Asked, elements: Sequence[str]) -> None:
         key = subject.key

@@ -283,3 +283,20 @@ guardian_request = sa.Table(
     sa.Column("answered_by", sa.Text),
     sa.Index("ix_guardian_request_district_id_received_at", "district_id", "received_at"),
 )
+
+own_request = sa.Table(
+    "own_request",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("wish", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("received_at", UTC, nullable=False),
+    sa.Column("due_on", sa.Date),
+    sa.Column("expires_at", UTC, nullable=False),
+    sa.Column("answered_at", UTC),
+    sa.Column("answered_by", sa.Text),
+    sa.Index("ix_own_request_district_id_received_at", "district_id", "received_at"),
+    sa.Index("ix_own_request_person_id", "person_id"),
+)

@@ -56,7 +56,9 @@ def init_csrf(app: Flask, keys: Sequence[bytes], base_url: str) -> None:
         return answer(refusal, base_url)
 
 
-def exempt_from_csrf(app: Flask, blueprints: Sequence[str]) -> None:
+def exempt_from_csrf(app: Flask, blueprints: Sequence[str], *, views: Sequence[str] = ()) -> None:
     """Endpoints whose credential is in the request itself (a signed state, a bearer token), and no cookie."""
     for name in blueprints:
         app.extensions["csrf_protection"].exempt(app.blueprints[name])
+    for name in views:
+        app.extensions["csrf_protection"].exempt(app.view_functions[name])

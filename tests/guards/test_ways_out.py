@@ -92,6 +92,9 @@ KNOWN = {
         "lti_server/cli/person.py export: out.write_text",
         "lti_server/privacy/log_views.py _download: Content-Disposition",
     ],
+    "is a file for the one whom it is about; an entry of the log says so": [
+        "lti_server/accounts/own_views.py _shown.export: Content-Disposition",
+    ],
     "is a file that names no pupil: a lesson's sheet, a contract, a receipt, a certificate, a checkpoint, a skeleton": [
         "lti_server/accounts/connection_views.py blueprint.receipt: Content-Disposition",
         "lti_server/accounts/disposition_views.py blueprint.certificate: Content-Disposition",

@@ -41,6 +41,7 @@ from lti_server.settings import Settings
 from tests import world
 from tests.conftest import SECRET
 from tests.functional.notifying import COPY
+from tests.functional.own_page import ticket_of
 from tests.functional.street import HIDDEN
 from tests.peers.bare_platform import LTI
 
@@ -287,6 +288,7 @@ def _live_in(here: Neighbours, tenant: Tenant, number: int) -> None:
     assert here.notify(tenant, "told").json()["handled"] == 1
     page = tenant.reader.get(address, timeout=10)
     tenant.token = context_of(page)["token"]
+    tenant.reader.post(f"{here.tool_url}/me/open", data={"ticket": ticket_of(page.text)}, timeout=10).raise_for_status()
     # One solves what the other does not, so that their progress can be told apart.
     here.save(tenant.token, ATTEMPT, number).raise_for_status()
     assert house.sync_roster()(tenant.district).state == "applied"
@@ -326,6 +328,7 @@ def _erase(here: Neighbours, tenant: Tenant) -> None:
     by = f"staff of {tenant.slug}"
     here.house.rights.access.open(tenant.district.id, SessionId(new_id()), "review", f"Our {tenant.slug} year.")
     here.house.rights.requests.open(tenant.slug, f"A guardian of {tenant.slug} asks.")
+    here.house.rights.own_requests.ask(tenant.district.id, pupil, "question", f"Why {tenant.slug}?")
     asked = RightsAsked(by=by, act="person correct", reason="The family asked.")
     here.house.rights.correct.put(tenant.district.id, pupil, "nickname", f"Noor of {tenant.slug}", asked)
     here.house.rights.correct.restrict(tenant.district.id, pupil, Recipients.EVALUATOR, asked)

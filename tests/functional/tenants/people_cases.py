@@ -1,4 +1,4 @@
-"""Looking at people: the other's people are to my staff as nobody, with the best of reasons and at every door."""
+"""Looking at people, and at oneself: the other's people are nobody, with the best of reasons and at every door."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import requests
 import sqlalchemy as sa
 
+from tests.functional.own_page import ticket_of
 from tests.functional.tenants.neighbours import Neighbours, Tenant, unused
 
 JSON = {"Accept": "application/problem+json"}
@@ -40,6 +41,36 @@ def people(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Respo
     return [opened, own, nobody, *refused, ended]
 
 
+def own_page(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """My pupil's page, with the other's own cookie in the browser, tells of mine."""
+    pages, browser = f"{here.tool_url}/me", requests.Session()
+    browser.cookies.update(other.reader.cookies)
+    ticket = {"ticket": ticket_of(requests.get(here.ticket(mine, here.pupil(0)), timeout=10).text)}
+    shown, again = (browser.post(f"{pages}/open", data=ticket, timeout=10) for _ in range(2))
+    assert (shown.status_code, again.status_code) == (200, 401)
+    assert mine.district.name in shown.text
+    with here.house.database.tenant(other.district.id) as connection:
+        case = connection.execute(sa.text("SELECT id FROM own_request LIMIT 1")).scalar_one()
+    token = re.search('name="csrf_token" value="([^"]+)"', shown.text)
+    assert token
+    form = {"csrf_token": token[1], "wish": "erase"}
+    export = browser.post(f"{pages}/export", data=form, timeout=10)
+    assert mine.slug in export.json()["district"]
+    asked = browser.post(f"{pages}/ask", data=form, timeout=10)
+    closed = browser.post(f"{pages}/close", data=form, timeout=10)
+    assert (asked.status_code, closed.status_code) == (200, 200)
+    cases = mine.staff.get(f"{here.tool_url}/district/requests", timeout=10)
+    own = re.search('name="csrf_token" value="([^"]+)"', cases.text)
+    assert own
+    answers = [
+        mine.staff.post(f"{here.tool_url}/district/requests/own/{one}", data={"csrf_token": own[1]}, timeout=10)
+        for one in (case, unused())
+    ]
+    assert [one.status_code for one in answers] == [404, 404]
+    return [shown, again, export, asked, closed, cases, *answers]
+
+
+OWN_PAGE = dict.fromkeys(("me.index", "me.enter", "me.export", "me.ask", "me.close", "requests.own_answered"), own_page)
 PEOPLE = dict.fromkeys(
     (
         "people.index", "people.open_access", "people.end_access", "people.search", "people.show", "people.export",

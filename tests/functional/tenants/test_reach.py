@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from lti_server_demo_lms.security_events import TOOL_REMOVED, claims, signed_event
 
 from tests.functional.tenants.neighbours import DL, LESSON, Neighbours, Tenant, context_of, deliver, unused
-from tests.functional.tenants.people_cases import PEOPLE
+from tests.functional.tenants.people_cases import OWN_PAGE, PEOPLE
 from tests.functional.tenants.test_tables import owner, rows_of, tables
 from tests.peers.bare_platform import LTI
 
@@ -330,6 +330,7 @@ CASES: dict[str, Case] = {
     "requests.index": guardian_requests,
     "requests.answered": guardian_requests,
     **PEOPLE,
+    **OWN_PAGE,
     "log.index": log_pages,
     "log.checkpoint": log_pages,
     "log.extract": log_pages,

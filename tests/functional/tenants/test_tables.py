@@ -37,6 +37,7 @@ MAY_AGREE = {
     "notice": {"notice_id", "notice_type", "said"},
     "notice_handler": {"handler", "notice_types", "state"},
     "person": {"kind"},
+    "own_request": {"wish"},
     "person_field": {"field"},
     "platform_keys": {"jwks"},
     "progress_event": {"attempt_id", "lesson_id"},
