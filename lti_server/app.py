@@ -13,7 +13,7 @@ from flask_babel import Babel, get_locale
 from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from lti_server import district_home
+from lti_server import district_home, incident_pages
 from lti_server.accounts import connection_views, disposition_views, grant_api, own_views, people_views
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
@@ -53,7 +53,7 @@ from lti_server.web.problems import init_problems
 COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
-    "signals", "requests", "people", "me",
+    "signals", "requests", "people", "me", "incidents",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -123,7 +123,7 @@ def _pages(house: House) -> list[Any]:
     """What each feature shows."""
     makers = (
         _district, _log, _lti, _platforms, _connection_pages, _dispositions,
-        _lessons, notice_pages, _contract, _requests, _people, _own_page,
+        _lessons, notice_pages, _contract, _requests, _people, _own_page, _incidents,
     )  # fmt: skip
     return [make(house) for make in makers]
 
@@ -191,6 +191,10 @@ def _connections(house: House) -> connection_views.ConnectionParts:
 
 def _district(house: House) -> Any:
     return district_home.blueprint(house, partial(_staff, house))
+
+
+def _incidents(house: House) -> Any:
+    return incident_pages.blueprint(house, partial(_staff, house))
 
 
 def _requests(house: House) -> Any:

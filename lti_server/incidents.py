@@ -161,12 +161,8 @@ class Incidents:
         """Every incident in every district that it concerns."""
         for owner in self._every():
             with self._house.database.tenant(owner.id) as connection:
-                rows = connection.execute(_ENTRIES).all()
-                agreed = _agreed(connection, owner, self._house.clock.now())
-                sent: dict[UUID, str] = {row.id: row.state for row in connection.execute(_MAIL)}
-            for incident_id in dict.fromkeys(row.object_id for row in rows):
-                mine = [row for row in rows if row.object_id == incident_id]
-                yield _folded(owner, incident_id, mine, agreed, sent)
+                found = of_district(connection, owner, self._house.clock.now())
+            yield from found
 
     def _every(self) -> list[District]:
         return districts.every(self._house.database, self._house.ring)
@@ -212,6 +208,19 @@ class Incidents:
         log.record(connection, entry)
 
 
+def of_district(connection: Connection, owner: District, now: datetime) -> list[Affected]:
+    """The incidents of the entered district, in the order in which they were opened; numbers and texts, no person."""
+    rows = connection.execute(_ENTRIES).all()
+    if not rows:
+        return []
+    agreed = _agreed(connection, owner, now)
+    sent = {row.id: row for row in connection.execute(_MAIL)}
+    return [
+        _folded(owner, incident_id, [row for row in rows if row.object_id == incident_id], agreed, sent)
+        for incident_id in dict.fromkeys(row.object_id for row in rows)
+    ]
+
+
 def people_affected(connection: Connection, asked: Asked) -> int:
     """How many people of the entered district had such data here, by that provider, at the end of the window."""
     fields = sorted(name for one in asked.elements for name in schedule.stored_fields(one))
@@ -242,7 +251,7 @@ def _agreed(connection: Connection, owner: District, now: datetime) -> list[cont
 
 def _folded(
     owner: District, incident_id: UUID, rows: Sequence[sa.Row[Any]], agreed: Sequence[contracts.Signed],
-    sent: Mapping[UUID, str],
+    sent: Mapping[UUID, sa.Row[Any]],
 ) -> Affected:  # fmt: skip
     told = [(row.act.removeprefix("incident "), row.at, log.payload_of(owner.keys, bytes(row.payload))) for row in rows]
     said: Mapping[str, Any] = next(what for act, _, what in told if act == "open")
@@ -252,7 +261,7 @@ def _folded(
     assert discovered is not None
     terms = [(one.terms.limits, one.terms.statutes) for one in agreed]
     notices = tuple(
-        {"at": at, "messages": [{"id": one, "state": sent.get(UUID(one), "gone")} for one in _listed(what["messages"])]}
+        {"at": at, "messages": [_message(one, sent.get(UUID(one))) for one in _listed(what["messages"])]}
         for act, at, what in told
         if act == "notify"
     )
@@ -261,6 +270,13 @@ def _folded(
         closed_at=next((at for act, at, _ in told if act == "close"), None), notices=notices,
         clocks=deadlines(terms, discovered_at=discovered, confirmed_at=confirmed),
     )  # fmt: skip
+
+
+def _message(message_id: str, row: sa.Row[Any] | None) -> dict[str, str | None]:
+    """What became of one message; whose address it went to is wiped once it has gone."""
+    if row is None:
+        return {"id": message_id, "state": "gone", "settled_at": None}
+    return {"id": message_id, "state": row.state, "settled_at": _iso(row.settled_at)}
 
 
 def _listed(value: object) -> list[str]:
@@ -276,7 +292,7 @@ def _iso(at: datetime | None) -> str | None:
 
 
 _ENTRIES = sa.text("SELECT object_id, act, at, payload FROM log_entry WHERE act LIKE 'incident %' ORDER BY id")
-_MAIL = sa.text("SELECT id, state FROM mail_message")
+_MAIL = sa.text("SELECT id, state, settled_at FROM mail_message")
 _PEOPLE = sa.text(
     """
 SELECT count(*) FROM (

@@ -28,6 +28,7 @@ from lti_server_demo_lms.world import Person, World, sample_world
 from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House, build_house, create_app
 from lti_server.ids import PersonId, SessionId, SystemClock, new_id
+from lti_server.incidents import Asked, Incidents
 from lti_server.lti.registrations import Platform, Registered
 from lti_server.mail import Message
 from lti_server.privacy.districts import District
@@ -303,6 +304,8 @@ def _live_in(here: Neighbours, tenant: Tenant, number: int) -> None:
     house.registration_invitations.invite(district_id)
     with house.database.tenant(district_id) as connection:
         house.mail.send(connection, district_id, Message(to="data@school.example", subject="Report", text="Ready."))
+    lost = Asked(description=f"A laptop of {tenant.slug} was lost.", discovered_at=house.clock.now())
+    Incidents(house, f"staff of {tenant.slug}").open(lost, [tenant.slug])
     _withdraw(here, tenant)
     _erase(here, tenant)
 

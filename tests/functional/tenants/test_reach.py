@@ -15,6 +15,7 @@ import requests
 import sqlalchemy as sa
 from lti_server_demo_lms.security_events import TOOL_REMOVED, claims, signed_event
 
+from tests.functional.tenants.incident_cases import INCIDENTS
 from tests.functional.tenants.neighbours import DL, LESSON, Neighbours, Tenant, context_of, deliver, unused
 from tests.functional.tenants.people_cases import OWN_PAGE, PEOPLE
 from tests.functional.tenants.test_tables import owner, rows_of, tables
@@ -331,6 +332,7 @@ CASES: dict[str, Case] = {
     "requests.answered": guardian_requests,
     **PEOPLE,
     **OWN_PAGE,
+    **INCIDENTS,
     "log.index": log_pages,
     "log.checkpoint": log_pages,
     "log.extract": log_pages,
