@@ -8,13 +8,20 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Flask, Response, after_this_request, request
+from flask import Flask, Response, after_this_request, request, url_for
 from flask_babel import Babel, get_locale
 from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from lti_server import district_home, incident_pages
-from lti_server.accounts import connection_views, disposition_views, grant_api, own_views, people_views
+from lti_server import district_home, incident_pages, learn_page
+from lti_server.accounts import (
+    connection_views,
+    disposition_views,
+    grant_api,
+    own_views,
+    people_views,
+    sign_in_views,
+)
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.own_door import OwnSession
@@ -39,6 +46,7 @@ from lti_server.privacy.grant_receipt import receipt_file
 from lti_server.privacy.grant_view import GrantView
 from lti_server.progress import views as progress_views
 from lti_server.settings import Settings
+from lti_server.sign_in_parts import SignInHouse
 from lti_server.web import home, languages
 from lti_server.web.api import init_api
 from lti_server.web.cookies import set_token
@@ -53,7 +61,7 @@ from lti_server.web.problems import init_problems
 COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
-    "signals", "requests", "people", "me", "incidents",
+    "signals", "requests", "people", "me", "incidents", "sign_in", "learn",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -93,11 +101,10 @@ def create_app(house: House) -> Flask:
     init_csrf(app, house.ring.signing_keys("csrf"), settings.base_url)
     init_health(app, house.database, settings.metrics_token)
     app.register_blueprint(home.blueprint(house.catalogue))
-    app.register_blueprint(account_views.blueprint(house.invitations, house.district_name, base_url=settings.base_url))
     app.register_blueprint(audit_views.blueprint(house.document_keys.public_jwks))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
     app.register_blueprint(signal_views.blueprint(lambda: house.grants.signals))
-    for pages in _pages(house):
+    for pages in (*_ways_in(house), *_pages(house)):
         app.register_blueprint(pages)
     api = init_api(app)
     api.register_blueprint(_progress(house))
@@ -105,6 +112,20 @@ def create_app(house: House) -> Flask:
     exempt_from_csrf(app, ("lti", "progress", "registration", "signals"), views=("me.enter",))
     init_limits(app, house.ring.signing_keys("limits")[0], settings.redis_url, LIMITED)
     return app
+
+
+def _ways_in(house: House) -> list[Any]:
+    """Invitations, providers, and where somebody is who is in."""
+    signing_in, base_url = SignInHouse(house), house.settings.base_url
+    parts = sign_in_views.SignInParts(
+        sign_in=signing_in.sign_in, sessions=signing_in.sessions, ways=signing_in.ways,
+        home=lambda: url_for("learn.index"), base_url=base_url,
+    )  # fmt: skip
+    return [
+        account_views.blueprint(house.invitations, house.district_name, people=signing_in.sessions, base_url=base_url),
+        sign_in_views.blueprint(parts),
+        learn_page.blueprint(house, signing_in.sessions),
+    ]
 
 
 def _contract(house: House) -> Any:

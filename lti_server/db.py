@@ -76,6 +76,8 @@ class Door(StrEnum):
     RUN = "run"
     PICKER = "picker"
     OWN_PAGE = "own_page"
+    TENANT = "tenant"
+    CONNECTION = "connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

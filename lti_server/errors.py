@@ -77,6 +77,20 @@ class LaunchRejected(LtiServerError):
         return str(self.public["reason"])
 
 
+class SignInRefused(LtiServerError):
+    """Nobody was signed in. `reason` is a stable word for the log and the tests; `detail` is what a pupil reads."""
+
+    slug = "sign-in-refused"
+    title = "You could not be signed in"
+
+    def __init__(self, reason: str, detail: str, *, internal: str = "") -> None:
+        super().__init__(detail, public={"reason": reason}, internal=internal)
+
+    @property
+    def reason(self) -> str:
+        return str(self.public["reason"])
+
+
 class NotAllowed(LtiServerError):
     """Ask whoever may allow it."""
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from lti_server import mail
 from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.invitations import Invitations
+from lti_server.accounts.provider_connections import WRAPPED as APPLICATIONS
 from lti_server.accounts.retention import KeptFields
 from lti_server.db import Database, Door, application_role, database_name, open_door
 from lti_server.errors import NoContract, NotFound
@@ -143,7 +144,7 @@ class House:
 
     @cached_property
     def rewrap(self) -> Rewrap:
-        return Rewrap(self.database, self.ring, (*WRAPPED, keys.WRAPPED))
+        return Rewrap(self.database, self.ring, (*WRAPPED, keys.WRAPPED, APPLICATIONS))
 
     @cached_property
     def audit(self) -> Audit:

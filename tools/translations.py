@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOMAINS = {"lti_server": ROOT / "lti_server"}
 LOCALES = ("fr",)
 METHODS = [("**/skeleton/**", "ignore"), ("**.py", "python"), ("**/templates/**.html", "jinja2")]
-DETAIL = {"LaunchRejected": 1}
+DETAIL = {"LaunchRejected": 1, "SignInRefused": 1}
 """Which argument of an error is what it says to a person, where it is not the first."""
 HEADER = """msgid ""
 msgstr ""

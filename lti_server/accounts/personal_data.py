@@ -87,6 +87,17 @@ INVITATIONS = Table(
         "id district_id role token_hash created_at expires_at used_at", "a link for whoever holds it; it names nobody"
     ),
 )
+APPLICATIONS = Table(
+    name="provider_application",
+    columns=nobody("provider wrapped connected_at connected_by", "this server's own account at a provider"),
+)
+CONNECTIONS = Table(
+    name="provider_connection",
+    columns=nobody(
+        "id district_id grant_id provider tenant sealed connected_at connected_by ended_at",
+        "a district's account at a provider, and who of its staff or operators connected it, by an id",
+    ),
+)
 SESSIONS = Table(
     name="session",
     mine="t.person_id = :person",
@@ -95,7 +106,8 @@ SESSIONS = Table(
             **about("id person_id role", "who came, and as what"),
             **about("grant_id membership_id resource_link_id", "from which system, class and link"),
             **about("lesson_id activity_id locale", "what was opened, and in which language"),
-            **about("created_at ticket_used_at expires_at ended_at", "when"),
+            **about("identity_id", "by which identity somebody signed in"),
+            **about("created_at ticket_used_at last_seen_at expires_at ended_at", "when"),
             **nobody("ticket_hash ticket_expires_at cookie_hash", "hashes of random keys of the browser"),
             **nobody("grant_epoch", "the epoch of the grant"),
             **nobody("district_id", "the tenant"),
@@ -217,7 +229,7 @@ class SessionsData:
     """Sessions and the tokens that came of them."""
 
     name = "sign-in"
-    tables: Sequence[Table] = (SESSIONS, TOKENS, INVITATIONS, STAFF_ACCESS)
+    tables: Sequence[Table] = (SESSIONS, TOKENS, INVITATIONS, STAFF_ACCESS, APPLICATIONS, CONNECTIONS)
 
     def export(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """When somebody came, by which system, and to which lesson."""

@@ -141,3 +141,27 @@ staff_access = sa.Table(
     sa.Column("opened_at", UTC, nullable=False),
     sa.Column("expires_at", UTC, nullable=False, index=True),
 )
+
+provider_application = sa.Table(
+    "provider_application",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
+    sa.Column("connected_at", UTC, nullable=False),
+    sa.Column("connected_by", sa.Text, nullable=False),
+)
+
+provider_connection = sa.Table(
+    "provider_connection",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False, unique=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("connected_at", UTC, nullable=False),
+    sa.Column("connected_by", sa.Text, nullable=False),
+    sa.Column("ended_at", UTC),
+    sa.Index("ix_provider_connection_district_id_provider", "district_id", "provider"),
+)

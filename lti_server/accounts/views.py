@@ -9,13 +9,17 @@ from flask_babel import gettext as _
 
 from lti_server.accounts.invitations import Invitations
 from lti_server.accounts.permissions import Permission, StaffRole, may
+from lti_server.accounts.person_sessions import PersonSessions
+from lti_server.accounts.sign_in_views import COOKIE as PERSON_COOKIE
 from lti_server.ids import DistrictId
 from lti_server.web.guards import public
 
 COOKIE = "lti_staff"
 
 
-def blueprint(invitations: Invitations, district_name: Callable[[DistrictId], str], *, base_url: str) -> Blueprint:
+def blueprint(
+    invitations: Invitations, district_name: Callable[[DistrictId], str], *, people: PersonSessions, base_url: str
+) -> Blueprint:
     """`/signin/invitation/<token>`, `/account` and `/signout`."""
     pages = Blueprint("accounts", __name__, template_folder="templates")
     https = base_url.startswith("https://")
@@ -49,17 +53,21 @@ def blueprint(invitations: Invitations, district_name: Callable[[DistrictId], st
         values = {"role": role_name(found.role), "district": district, **_leads_to(found.role, within=bool(district))}
         return make_response(render_template("accounts/account.html", **values))
 
-    _sign_out(pages, invitations, cookie_path, https=https)
+    _sign_out(pages, invitations, people, cookie_path, https=https)
     return pages
 
 
-def _sign_out(pages: Blueprint, invitations: Invitations, cookie_path: str, *, https: bool) -> None:
+def _sign_out(
+    pages: Blueprint, invitations: Invitations, people: PersonSessions, cookie_path: str, *, https: bool
+) -> None:
     @pages.post("/signout")
-    @public("ends the session of its own cookie")
+    @public("ends the sessions of its own cookies")
     def sign_out() -> Response:
         invitations.end(request.cookies.get(COOKIE, ""))
+        people.end(request.cookies.get(PERSON_COOKIE, ""))
         response = make_response(redirect(url_for("home.index"), 303))
-        response.delete_cookie(COOKIE, path=cookie_path, secure=https, httponly=True, samesite="Lax")
+        for name in (COOKIE, PERSON_COOKIE):
+            response.delete_cookie(name, path=cookie_path, secure=https, httponly=True, samesite="Lax")
         return response
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.provider_connections import forget
 from lti_server.privacy.grant_states import Use
 from lti_server.privacy.participants import Done, Withdrawal
 
@@ -52,14 +53,17 @@ class SignIns:
         values = {"grant": withdrawal.grant_id, "epoch": withdrawal.epoch, "at": withdrawal.at}
         ended = list(connection.execute(_END_SESSIONS, values).scalars())
         tokens = close_sessions(connection, ended)
+        forgotten = 0
         if withdrawal.whole:
             identities = connection.execute(_END_IDENTITIES, values).rowcount
+            forgotten = forget(connection, withdrawal.grant_id, withdrawal.at)
         elif withdrawal.narrowing:
             identities = connection.execute(_END_OUTSIDE, values).rowcount
             connection.execute(_DROP_OUTSIDE, values)
         else:
             identities = 0
-        return Done(counts={"sessions": len(ended), "lesson_tokens": tokens, "identities": identities})
+        counts = {"sessions": len(ended), "lesson_tokens": tokens, "identities": identities}
+        return Done(counts={**counts, "configurations": forgotten} if forgotten else counts)
 
 
 def close_sessions(connection: Connection, ended: Sequence[UUID]) -> int:

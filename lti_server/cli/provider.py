@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lti_server.cli.house import district_of, note, open_house
+from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
 from lti_server.errors import InvalidInput
 from lti_server.ids import SystemClock
@@ -21,6 +21,7 @@ from lti_server.providers.preview import Decide, preview
 from lti_server.providers.registry import load_registry
 from lti_server.providers.transport import HttpTransport, outbound_session
 from lti_server.settings import Settings
+from lti_server.sign_in_parts import SignInHouse
 
 
 @click.group()
@@ -52,6 +53,43 @@ def check(name: str, file: Path, slug: str | None) -> dict[str, Any]:
     source = connector.roster(name, config) if can_read else None
     decide = _contract_of(slug, name) if slug else None
     return asdict(preview(name, manifest, source, decide))
+
+
+@provider.command()
+@click.option("--district", "slug", help="Which district; none for the operator's own application at the provider.")
+@click.option("--provider", "name", required=True, help="The name of an enabled plugin.")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Its configuration, as a JSON object.",
+)
+@answers
+def connect(slug: str | None, name: str, file: Path) -> dict[str, Any]:
+    """Connect a provider that rosters or sign-ins come from; makes a grant.
+
+    Connected again, it gets the new configuration, and nobody has to sign in anew.
+    """
+    config = _config(file)
+    house = open_house()
+    connections = SignInHouse(house).connections
+    base_url = house.settings.base_url
+    redirect_uri = f"{base_url}/auth/{name}/callback"
+    if slug is None:
+        connections.application(name, config, by=operator())
+        return {"provider": name, "state": "application", "grant_id": None, "redirect_uri": redirect_uri}
+    owner = district_of(house, slug)
+    made = connections.connect(owner.id, name, config, by=operator())
+    return {
+        "connection_id": str(made.id),
+        "grant_id": str(made.grant_id),
+        "provider": name,
+        "state": "active",
+        "tenant": made.tenant,
+        "redirect_uri": redirect_uri,
+        "sign_in_url": f"{base_url}/signin?district={owner.slug}",
+    }
 
 
 def _config(file: Path) -> dict[str, object]:

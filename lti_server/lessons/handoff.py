@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,11 +11,12 @@ from sqlalchemy.engine import Connection
 
 from lti_server.db import Database, Door, enter_by
 from lti_server.errors import NotAuthenticated
-from lti_server.ids import Clock, DistrictId, GrantId, MembershipId, PersonId, ResourceLinkRowId, SessionId
+from lti_server.ids import Clock, DistrictId, GrantId, MembershipId, PersonId, ResourceLinkRowId, SessionId, new_id
 from lti_server.privacy.crypto import new_token, token_hash
 from lti_server.statements import Statement
 
 TOKEN_LIFE = timedelta(hours=2)
+TICKET_LIFE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,21 @@ INSERT INTO lesson_token (token_hash, district_id, session_id, expires_at) VALUE
 """
 )
 
+# The lesson of a session that somebody signed in to: it ends with that one, and has its grant and epoch.
+_BEGIN = Statement(
+    """
+WITH opened AS (
+  INSERT INTO session (id, district_id, person_id, identity_id, role, grant_id, grant_epoch, membership_id, lesson_id,
+    locale, ticket_hash, ticket_expires_at, created_at, expires_at)
+  SELECT :id, :district, :person, :identity, :role, :grant, :epoch,
+    (SELECT m.id FROM membership m JOIN grants g ON g.id = m.grant_id AND g.state = 'active'
+     WHERE m.person_id = :person AND m.ended_at IS NULL AND m.role = 'pupil' ORDER BY m.started_at DESC LIMIT 1),
+    :lesson, :locale, :ticket, :ticket_until, :now, :until)
+INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)
+VALUES ('ticket', :ticket, :district, :id, :ticket_until)
+"""
+)
+
 
 class HandOff:
     """Exchanges tickets, and issues and reads the tokens of lessons."""
@@ -80,6 +97,20 @@ class HandOff:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+
+    def begin(self, connection: Connection, session: Mapping[str, Any], lesson_id: str) -> str:
+        """A ticket for a lesson that somebody who is signed in opens, on the caller's transaction in their tenant.
+
+        `session` names district, person, identity, role, grant, epoch and locale. Where they are a pupil in a class,
+        that membership is the lesson's; else nothing is saved (design 6.3).
+        """
+        ticket, now = new_token(), self._clock.now()
+        values = {
+            **session, "id": new_id(), "lesson": lesson_id, "ticket": token_hash(ticket), "now": now,
+            "ticket_until": now + TICKET_LIFE,
+        }  # fmt: skip
+        _BEGIN.run(connection, values)
+        return ticket
 
     def exchange(self, ticket: str, lesson_id: str | None = None) -> HandedOver | None:
         """The session of a ticket, or None where it was used, is too old, of another lesson, or its grant has ended."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from lti_server.lti.state import LONGEST_LOGIN_S
+from lti_server.accounts.browser_states import LONGEST_LOGIN_S
 from lti_server.web.cookies import forget_token, set_token
 
 SECURE_TWIN = "_s"

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from itsdangerous import BadData, URLSafeSerializer
-
+from lti_server.accounts.browser_states import LONGEST_STATE, BrowserStates, Spoiled, StateSpoiled, binds, digest
 from lti_server.errors import LaunchRejected
 from lti_server.ids import Clock
 from lti_server.privacy.crypto import KeyRing
 
-LONGEST_LOGIN_S = 600
-# It goes through addresses, beside the hint that it may repeat; servers cut those at 8 KiB.
-LONGEST_STATE = 4_096
 COOKIE_PREFIX = "lti_login_"
 
 
@@ -71,13 +65,7 @@ class StateSigner:
     """Makes and reads states; the keys come from `SECRET_KEYS`, so that all workers agree and rotation is free."""
 
     def __init__(self, ring: KeyRing, clock: Clock) -> None:
-        # itsdangerous signs with the last key of the list; the ring's first is the current one.
-        keys = list(reversed(ring.signing_keys("lti-state")))
-        # The ring's keys are derived for this one use, so that none has to be derived from them again.
-        self._serializer = URLSafeSerializer(
-            keys, salt="lti-login", signer_kwargs={"key_derivation": "none", "digest_method": hashlib.sha256}
-        )
-        self._clock = clock
+        self._states = BrowserStates(ring.signing_keys("lti-state"), salt="lti-login", clock=clock)
 
     def issue(
         self,
@@ -97,15 +85,14 @@ class StateSigner:
             "d": deployment_id,
             "n": nonce,
             "k": name,
-            "b": _digest(browser),
-            "t": int(self._clock.now().timestamp()),
+            "b": digest(browser),
         }
         if storage_target is not None:
-            content |= {"f": storage_target, "s": _digest(stored)}
+            content |= {"f": storage_target, "s": digest(stored)}
         again = dict(restart or {})
-        text = self._text({**content, "r": again} if again else content)
+        text = self._states.write({**content, "r": again} if again else content)
         if again and len(text) > LONGEST_STATE:
-            text = self._text(content)
+            text = self._states.write(content)
         return IssuedState(
             text=text, nonce=nonce, cookie_name=COOKIE_PREFIX + name, cookie_value=browser, stored_value=stored,
         )  # fmt: skip
@@ -117,12 +104,10 @@ class StateSigner:
             LaunchRejected: `state-missing`, `state-forged`, `state-expired`.
             NotBound: neither fits.
         """
-        if not text:
-            raise LaunchRejected("state-missing", "The LMS sent a launch that did not begin here. " + AGAIN)
-        content = self._content(text)
-        now = int(self._clock.now().timestamp())
-        if content["t"] < now - LONGEST_LOGIN_S:
-            raise LaunchRejected("state-expired", "Opening the lesson took too long. " + AGAIN)
+        try:
+            content = self._states.read(text)
+        except StateSpoiled as spoiled:
+            raise _refusals()[spoiled.why] from spoiled
         login = LoginState(
             issuer=content["i"], client_id=content["c"], deployment_id=content["d"], nonce=content["n"],
             cookie_name=COOKIE_PREFIX + content["k"], storage_target=content.get("f"), restart=content.get("r", {}),
@@ -131,30 +116,17 @@ class StateSigner:
             raise NotBound(login)
         return login
 
-    def _text(self, content: Mapping[str, object]) -> str:
-        text = self._serializer.dumps(content)
-        assert isinstance(text, str)
-        return text
-
-    def _content(self, text: str) -> dict[str, Any]:
-        if len(text) > LONGEST_STATE:
-            raise LaunchRejected("state-forged", "The launch did not begin here. " + AGAIN)
-        try:
-            content = self._serializer.loads(text)
-        except BadData as error:
-            raise LaunchRejected("state-forged", "The launch did not begin here. " + AGAIN) from error
-        assert isinstance(content, dict)
-        return content
-
 
 AGAIN = "Open the lesson again from your course."
 
 
+def _refusals() -> dict[Spoiled, LaunchRejected]:
+    return {
+        Spoiled.MISSING: LaunchRejected("state-missing", "The LMS sent a launch that did not begin here. " + AGAIN),
+        Spoiled.FORGED: LaunchRejected("state-forged", "The launch did not begin here. " + AGAIN),
+        Spoiled.EXPIRED: LaunchRejected("state-expired", "Opening the lesson took too long. " + AGAIN),
+    }
+
+
 def _bound(content: Mapping[str, Any], cookie: str, stored: str | None) -> bool:
-    if hmac.compare_digest(_digest(cookie), content["b"]):
-        return True
-    return stored is not None and "s" in content and hmac.compare_digest(_digest(stored), content["s"])
-
-
-def _digest(browser: str) -> str:
-    return hashlib.sha256(browser.encode()).hexdigest()
+    return binds(cookie, content["b"]) or (stored is not None and "s" in content and binds(stored, content["s"]))

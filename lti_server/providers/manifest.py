@@ -140,7 +140,8 @@ class Manifest:
     """`hosts` are `host` or `host:port`, or `{name}` for the host of the address that the configuration holds there.
 
     `fields` names every attribute and `extra` key that the plugin fills; a field that is not here, or has no
-    element for that role, is refused and counted.
+    element for that role, is refused and counted. `tenant` names the configuration field that says which school
+    system of the provider a connection is; only identities of that tenant come in by it. Since 1.1.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Manifest:
     hosts: tuple[str, ...] = ()
     fields: Mapping[str, FieldUse] = field(default_factory=dict)
     title: str = ""
+    tenant: str = ""
 
     def element(self, name: str, role: PersonRole) -> str | None:
         """The element of a field for a person of this role; none means refuse (design law 1)."""
@@ -170,6 +172,8 @@ class Manifest:
             for host in self.hosts
             if host.startswith("{") and host.strip("{}") not in known
         ]
+        if self.tenant and self.tenant not in known:
+            found.append(f"tenant: {self.tenant!r} names no configuration field.")
         found += [
             f"fields: {name} stands for {element!r}, which is no element of the schedule."
             for name, use in self.fields.items()

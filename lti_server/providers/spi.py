@@ -24,7 +24,7 @@ from lti_server.providers.records import (
 )
 from lti_server.providers.wire import MAX_PAGES, Authorization, Response, next_link
 
-SPI_VERSION: Final = (1, 0)
+SPI_VERSION: Final = (1, 1)
 """A change that breaks a plugin raises the first number; a new Protocol or optional field the second."""
 
 ENTRY_POINT_GROUP: Final = "lti_server.providers"
@@ -78,6 +78,17 @@ class Transport(Protocol):
 
         Raises:
             BrokeContract: a next page on another host, a circle, or more than `max_pages`.
+        """
+        ...
+
+    def public_document(self, url: str, *, max_age_s: int = 3600) -> Response:
+        """GET a public document (discovery, key set), which the server keeps: at most `max_age_s` old. Since 1.1.
+
+        With 0 it is read anew, for a key that it does not name; that happens once a minute at most. While the
+        provider is out, the one from before is the answer.
+
+        Raises:
+            RateLimited, Unavailable, BrokeContract: as `request`, and none is here.
         """
         ...
 

@@ -15,6 +15,7 @@ import stamina
 from lti_server import __version__
 from lti_server.providers.addresses import AddressGuard, Resolver, system_resolver
 from lti_server.providers.connections import GuardedAdapter, OutboundLimits
+from lti_server.providers.documents import Documents
 from lti_server.providers.errors import BrokeContract, RateLimited, Unavailable
 from lti_server.providers.spi import Clock
 from lti_server.providers.wire import (
@@ -74,22 +75,24 @@ class HttpTransport:
         *,
         hosts: Collection[str] | None = None,
         around: Around = nullcontext,
+        documents: Documents | None = None,
     ) -> None:
         self._session = session
         self._clock = clock
         self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
         self._around = around
+        self._documents = documents or Documents(clock)
 
     def limited_to(self, hosts: Collection[str]) -> HttpTransport:
         """The same transport for one plugin's hosts."""
-        return HttpTransport(self._session, self._clock, hosts=hosts, around=self._around)
+        return HttpTransport(self._session, self._clock, hosts=hosts, around=self._around, documents=self._documents)
 
     def within(self, around: Around) -> HttpTransport:
         """The same transport, each of whose calls happens within `around`: one page or send, each redirect by itself.
 
         A call ends within the session's `total_s`, so that whoever waits for it waits less than 30 s (design 2).
         """
-        return HttpTransport(self._session, self._clock, hosts=self._hosts, around=around)
+        return HttpTransport(self._session, self._clock, hosts=self._hosts, around=around, documents=self._documents)
 
     def request(
         self,
@@ -130,6 +133,10 @@ class HttpTransport:
 
         return walk(get, first, next_url=next_url, max_pages=max_pages)
 
+    def public_document(self, url: str, *, max_age_s: int = 3600) -> Response:
+        self._must_be_declared(url)
+        return self._documents.get(url, max_age_s, lambda: self.request("GET", url))
+
     def _follow(self, request: requests.Request, authorization: Authorization | None) -> Response:
         """The answer after redirects of GET and HEAD; each hop is checked anew, and a form is never sent twice.
 
@@ -147,10 +154,7 @@ class HttpTransport:
 
     def _send(self, request: requests.Request, authorization: Authorization | None) -> Response:
         url = str(request.url)
-        if self._hosts is not None and host_of(url) not in self._hosts:
-            raise BrokeContract(
-                f"{host_of(url)} is not among the hosts that this connection may use; nothing was sent there."
-            )
+        self._must_be_declared(url)
         try:
             prepared = request.prepare()
         except (requests.RequestException, ValueError):
@@ -168,6 +172,12 @@ class HttpTransport:
             headers={name.lower(): value for name, value in answer.headers.items()},
             body=answer.content,
         )
+
+    def _must_be_declared(self, url: str) -> None:
+        if self._hosts is not None and host_of(url) not in self._hosts:
+            raise BrokeContract(
+                f"{host_of(url)} is not among the hosts that this connection may use; nothing was sent there."
+            )
 
 
 def worth_waiting(error: Exception, *, most_s: float) -> bool | float:

@@ -73,7 +73,8 @@ class LoginProviderContract(PeopleContract):
 
     def test_a_used_code_is_told(self) -> None:
         """`invalid_grant` (RFC 6749 5.2) becomes RejectedCredentials: the caller starts the sign-in anew."""
-        run = self.run(from_then_on(0, status=400, body=INVALID_GRANT))
+        asked = [method for method, _ in self.good().transport.sent]
+        run = self.run(from_then_on(asked.index("POST") if "POST" in asked else 0, status=400, body=INVALID_GRANT))
         refused = isinstance(run.error, RejectedCredentials)
         assert refused, "a code that the provider refuses is not told as RejectedCredentials"
 

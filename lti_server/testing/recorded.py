@@ -135,6 +135,10 @@ class RecordedTransport:
 
         return walk(get, with_query(url, params), next_url=next_url, max_pages=max_pages)
 
+    def public_document(self, url: str, *, max_age_s: int = 3600) -> Response:
+        """As `request`: a recording keeps nothing, so that every read of a document is one that a plugin asked for."""
+        return self.request("GET", url)
+
     def unused(self) -> list[str]:
         left = (one for number, one in enumerate(self._exchanges) if number not in self.used)
         return [f"{one.method} {one.url}" for one in left]

@@ -21,6 +21,7 @@ STATUS: dict[type[LtiServerError], int] = {
     errors.InvalidInput: 422,
     errors.NotAuthenticated: 401,
     errors.LaunchRejected: 403,
+    errors.SignInRefused: 403,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,

@@ -29,10 +29,13 @@ session = sa.Table(
     sa.Column("created_at", UTC, nullable=False),
     sa.Column("expires_at", UTC, nullable=False),
     sa.Column("ended_at", UTC),
+    sa.Column("identity_id", sa.ForeignKey("identity.id")),
+    sa.Column("last_seen_at", UTC),
     sa.UniqueConstraint("ticket_hash", name="uq_session_ticket_hash"),
     sa.UniqueConstraint("cookie_hash", name="uq_session_cookie_hash"),
     sa.Index("ix_session_person_id", "person_id"),
     sa.Index("ix_session_expires_at", "expires_at"),
+    sa.Index("ix_session_identity_id", "identity_id", postgresql_where=sa.text("identity_id IS NOT NULL")),
 )
 
 lesson_token = sa.Table(

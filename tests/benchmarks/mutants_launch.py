@@ -23,6 +23,7 @@ TESTS: tuple[str, ...] = (
     "tests/functional/test_cookieless_launch.py",
 )  # fmt: skip
 LTI = "lti_server/lti/"
+STATES = "lti_server/accounts/browser_states.py"
 STORAGE = LTI + "static/lti/platform_storage.js"
 # What a page's own script checks, Chromium alone can tell.
 IN_CHROMIUM = ("tests/browser/test_cookieless_launch.py",)
@@ -43,11 +44,11 @@ class Mutant:
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant("state: signature", LTI + "state.py", "self._serializer.loads(text)", "self._serializer.loads_unsafe(text)[1]"),
-    Mutant("state: age", LTI + "state.py", 'if content["t"] < now - LONGEST_LOGIN_S:', "if False:"),
-    Mutant("state: browser", LTI + "state.py", 'hmac.compare_digest(_digest(cookie), content["b"])', "True"),
-    Mutant("state: storage", LTI + "state.py", 'hmac.compare_digest(_digest(stored), content["s"])', "True"),
-    Mutant("state: storage was offered", LTI + "state.py", ' and "s" in content and hmac.compare_digest(_digest(stored), content["s"])', ' and hmac.compare_digest(_digest(stored), content.get("s", _digest("")))'),
+    Mutant("state: signature", STATES, "self._serializer.loads(text)", "self._serializer.loads_unsafe(text)[1]"),
+    Mutant("state: age", STATES, 'if content["t"] < int(self._clock.now().timestamp()) - LONGEST_LOGIN_S:', "if False:"),
+    Mutant("state: browser", LTI + "state.py", 'binds(cookie, content["b"])', "True"),
+    Mutant("state: storage", LTI + "state.py", 'binds(stored, content["s"])', "True"),
+    Mutant("state: storage was offered", LTI + "state.py", ' and "s" in content and binds(stored, content["s"])', ' and binds(stored, content.get("s", digest("")))'),
     Mutant("binding: from our own page", LTI + "views.py", 'if request.headers.get("Origin") != origin_of(parts.base_url):', "if False:"),
     Mutant("binding: asked for once", LTI + "views.py", " and BINDING not in form", ""),
     Mutant("storage: origin of the answer", STORAGE, "event.origin !== origin || ", "", IN_CHROMIUM),

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from lti_server_demo_lms.profiles import PROFILES
 
 from lti_server.accounts.permissions import StaffRole
+from lti_server.accounts.provider_connections import WRAPPED as APPLICATIONS
 from lti_server.app import House, build_house, create_app
 from lti_server.cli import Commands
 from lti_server.errors import ConfigurationError, SecretsMissing
@@ -87,6 +88,8 @@ SEALED: dict[str, Opens] = {
     ),
     "progress_event.answers": by_person("progress_event", "answers", lambda row: row.id),
     "progress_event.work": by_person("progress_event", "work", lambda row: row.id),
+    "provider_application.wrapped": by_ring("provider_application", lambda row: str(row.provider).encode(), "wrapped"),
+    "provider_connection.sealed": by_district("provider_connection", "sealed", lambda row: row.id),
     "revocation.reason": by_district("revocation", "reason", lambda row: row.grant_id),
     "service_token.sealed": by_district(
         "service_token", "sealed", lambda row: f"{row.registration_id}|{row.scopes}|{row.epoch}"
@@ -252,7 +255,7 @@ def test_all_is_wrapped_anew_while_people_work_and_opens_without_the_old_secret(
 
 def begun_with(here: Neighbours, old: KeyRing) -> set[str]:
     """Columns of bytes, ciphertext or not, with a value that a secret has wrapped for any purpose."""
-    begins = {key for one in (*rewrap.WRAPPED, keys.WRAPPED) for key in old.key_ids(one.purpose)}
+    begins = {key for one in (*rewrap.WRAPPED, keys.WRAPPED, APPLICATIONS) for key in old.key_ids(one.purpose)}
     found = set()
     with everything(here).connect() as connection:
         for table, column in bytes_columns(here):

@@ -11,6 +11,7 @@ from dataclasses import fields
 from click import Command, Context, Group
 
 from lti_server import cli, errors
+from lti_server.accounts.sign_in_reasons import REASONS as SIGN_IN_REASONS
 from lti_server.lti.reasons import BEFORE_THE_DISTRICT, REASONS
 from lti_server.settings import PREFIX, Settings
 from tests.guards.repository import ROOT, shown, sources, tracked, tree
@@ -37,6 +38,11 @@ def test_every_reason_to_refuse_a_launch_is_documented_and_no_other() -> None:
 def test_every_reason_to_refuse_a_launch_has_a_sentence_for_an_administrator_and_no_other() -> None:
     assert set(REASONS) | BEFORE_THE_DISTRICT == set(_reasons())
     assert not set(REASONS) & BEFORE_THE_DISTRICT
+
+
+def test_every_reason_to_refuse_a_sign_in_is_documented_and_no_other() -> None:
+    documented = re.findall(r"^\| `([a-z-]+)` \|", _page("reference/sign-in-refusals"), re.MULTILINE)
+    assert set(documented) == set(SIGN_IN_REASONS)
 
 
 def test_every_command_is_documented_and_no_other() -> None:

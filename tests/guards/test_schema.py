@@ -21,6 +21,7 @@ WITHOUT_A_TENANT = {
     "instance_key": "keys of the installation, wrapped",
     "lesson": "the catalogue is everybody's",
     "policy_version": "the privacy notice is everybody's",
+    "provider_application": "the operator's own accounts at providers, wrapped",
     "tool_key": "the tool's own signing keys",
 }
 QUEUE = re.compile(r"^procrastinate_")

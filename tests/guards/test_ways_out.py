@@ -41,8 +41,24 @@ KNOWN = {
         LTI + "memberships.py LtiMemberships._get: self._transport.pages",
         PROVIDERS + "preview.py preview: source.pages",
     ],
+    "sends a browser to a provider to sign in, with this server's name there and a state that names nobody": [
+        "lti_server/accounts/sign_in.py SignIn.begin: login.authorize",
+        "lti_server/accounts/sign_in_views.py _to: redirect",
+    ],
+    "asks a provider who somebody is, by the code with which that one's browser came": [
+        "lti_server/accounts/sign_in.py SignIn._exchange: login.exchange",
+        PROVIDERS + "oauth.py OAuth.__init__: OAuth2Client",
+        PROVIDERS + "oauth.py _Session.post: self._transport.request",
+    ],
+    "reads public documents of a provider, its addresses and keys, or checks claims that are here": [
+        PROVIDERS + "oidc.py _keys: transport.public_document",
+        PROVIDERS + "oidc.py discover: transport.public_document",
+        PROVIDERS + "oidc.py verified: CodeIDToken",
+        PROVIDERS + "transport.py HttpTransport.public_document: self.request",
+    ],
     "gives a token back to whoever made it (law 4)": [
         "lti_server/privacy/upstream.py GiveBack.run_job: revoker.revoke",
+        "plugins/oidc/lti_server_oidc/__init__.py OpenIdConnect.revoke: self.client.revoke",
     ],
     "takes a score back with `DeliverGrade`, which asks the gate": [
         "lti_server/privacy/erasure.py Erase._clear_grades: self._grades.send",

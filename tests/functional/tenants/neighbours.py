@@ -44,6 +44,7 @@ from tests.conftest import SECRET
 from tests.functional.notifying import COPY
 from tests.functional.own_page import ticket_of
 from tests.functional.street import HIDDEN
+from tests.functional.tenants.providers import connected
 from tests.peers.bare_platform import LTI
 
 LESSON = "message-in-bits"
@@ -287,8 +288,7 @@ def _live_in(here: Neighbours, tenant: Tenant, number: int) -> None:
     }  # fmt: skip
     here.ticket(tenant, here.pupil(0), **link, **{LTI + "platformnotificationservice": told})
     assert here.notify(tenant, "told").json()["handled"] == 1
-    page = tenant.reader.get(address, timeout=10)
-    tenant.token = context_of(page)["token"]
+    tenant.token = context_of(page := tenant.reader.get(address, timeout=10))["token"]
     tenant.reader.post(f"{here.tool_url}/me/open", data={"ticket": ticket_of(page.text)}, timeout=10).raise_for_status()
     # One solves what the other does not, so that their progress can be told apart.
     here.save(tenant.token, ATTEMPT, number).raise_for_status()
@@ -302,6 +302,7 @@ def _live_in(here: Neighbours, tenant: Tenant, number: int) -> None:
     here.invited(tenant, tenant.staff).raise_for_status()
     house.invitations.invite(StaffRole.TEACHER, district_id)
     house.registration_invitations.invite(district_id)
+    connected(house, district_id, tenant.slug)
     with house.database.tenant(district_id) as connection:
         house.mail.send(connection, district_id, Message(to="data@school.example", subject="Report", text="Ready."))
     lost = Asked(description=f"A laptop of {tenant.slug} was lost.", discovered_at=house.clock.now())

@@ -18,6 +18,7 @@ from lti_server_demo_lms.security_events import TOOL_REMOVED, claims, signed_eve
 from tests.functional.tenants.incident_cases import INCIDENTS
 from tests.functional.tenants.neighbours import DL, LESSON, Neighbours, Tenant, context_of, deliver, unused
 from tests.functional.tenants.people_cases import OWN_PAGE, PEOPLE
+from tests.functional.tenants.sign_in_cases import SIGN_IN
 from tests.functional.tenants.test_tables import owner, rows_of, tables
 from tests.peers.bare_platform import LTI
 
@@ -26,9 +27,8 @@ Case = Callable[[Neighbours, Tenant, Tenant], list[requests.Response]]
 JSON = {"Accept": "application/problem+json"}
 # No id, token or cookie of a district is taken there.
 SAME_FOR_ALL = {
-    "requests.form", "requests.send",
-    "home.index", "home.problem", "lessons.index", "lessons.sheet", "lti.jwks", "registration.configuration",
-    "notice.index", "healthz", "audit.keys", "readyz", "metrics", "api-docs.openapi_json",
+    "requests.form", "requests.send", "home.index", "home.problem", "lessons.index", "lessons.sheet", "lti.jwks",
+    "registration.configuration", "notice.index", "healthz", "audit.keys", "readyz", "metrics", "api-docs.openapi_json",
 }  # fmt: skip
 
 
@@ -333,6 +333,7 @@ CASES: dict[str, Case] = {
     **PEOPLE,
     **OWN_PAGE,
     **INCIDENTS,
+    **SIGN_IN,
     "log.index": log_pages,
     "log.checkpoint": log_pages,
     "log.extract": log_pages,

@@ -35,6 +35,7 @@ MAY_AGREE = {
     "mail_message": {"state"},
     "membership": {"role", "source"},
     "notice": {"notice_id", "notice_type", "said"},
+    "provider_connection": {"provider"},
     "notice_handler": {"handler", "notice_types", "state"},
     "person": {"kind"},
     "own_request": {"wish"},

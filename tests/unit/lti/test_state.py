@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lti_server.accounts.browser_states import LONGEST_STATE
 from lti_server.errors import LaunchRejected
 from lti_server.lti.platform_storage import origin_of, storage_target
-from lti_server.lti.state import LONGEST_STATE, IssuedState, NotBound, StateSigner
+from lti_server.lti.state import IssuedState, NotBound, StateSigner
 from lti_server.privacy.crypto import KeyRing
 from tests.clock import FakeClock
 from tests.conftest import SECRET

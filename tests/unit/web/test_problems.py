@@ -16,7 +16,7 @@ def _kinds(kind: type[LtiServerError]) -> list[type[LtiServerError]]:
 
 
 def _one(kind: type[LtiServerError]) -> LtiServerError:
-    if issubclass(kind, errors.LaunchRejected):
+    if issubclass(kind, errors.LaunchRejected | errors.SignInRefused):
         return kind("a_reason", "What to do.")
     if issubclass(kind, errors.ConfigurationError):
         return kind(["What to do."])

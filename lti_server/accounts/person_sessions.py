@@ -1,0 +1,148 @@
+"""Sessions of people who signed in: opened by an identity, read at each use, ended with whatever they stand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts.model import Kind
+from lti_server.accounts.withdrawal import close_sessions
+from lti_server.db import Database, Door, enter_by, open_door
+from lti_server.ids import Clock, DistrictId, GrantId, IdentityId, PersonId, SessionId, new_id
+from lti_server.privacy.crypto import new_token, token_hash
+
+# A lesson's afternoon, and a shared computer that nobody has touched for an hour.
+SESSION_LIFE = timedelta(hours=12)
+IDLE_LIFE = timedelta(hours=1)
+SEEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSession:
+    """Who is signed in, by which identity; times are aware UTC."""
+
+    id: SessionId
+    district_id: DistrictId
+    person_id: PersonId
+    identity_id: IdentityId
+    grant_id: GrantId
+    provider: str
+    role: str
+    epoch: int
+    locale: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A new session, and the cookie that is its only key."""
+
+    session_id: SessionId
+    cookie: str = field(repr=False)
+
+
+def open_session(
+    connection: Connection,
+    *,
+    district_id: DistrictId,
+    person_id: PersonId,
+    identity_id: IdentityId,
+    grant_id: GrantId,
+    epoch: int,
+    kind: Kind,
+    locale: str,
+    now: datetime,
+) -> Opened:
+    """A session of its own at every sign-in, so that none can be fixed before. The grant must stand (LG001)."""
+    cookie, session_id, until = new_token(), SessionId(new_id()), now + SESSION_LIFE
+    connection.execute(
+        _OPEN,
+        {
+            "id": session_id, "district": district_id, "person": person_id, "identity": identity_id,
+            "grant": grant_id, "epoch": epoch, "role": "teacher" if kind is Kind.STAFF else "pupil",
+            "locale": locale, "cookie": token_hash(cookie), "now": now, "until": until,
+        },
+    )  # fmt: skip
+    open_door(connection, Door.SESSION, token_hash(cookie), session_id, until)
+    return Opened(session_id=session_id, cookie=cookie)
+
+
+class PersonSessions:
+    """Reads and ends the sessions of people who signed in."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def of(self, cookie: str) -> PersonSession | None:
+        """Who a cookie is, at this moment: grant, identity and person must stand, and somebody been here lately."""
+        if not cookie:
+            return None
+        now = self._clock.now()
+        with self._database.anyone() as connection:
+            if enter_by(connection, Door.SESSION, token_hash(cookie)) is None:
+                return None
+            values = {"cookie": token_hash(cookie), "now": now, "idle": now - IDLE_LIFE}
+            row = connection.execute(_READ, values).one_or_none()
+            if row is None:
+                return None
+            if now - row.last_seen_at >= SEEN_EVERY:
+                connection.execute(_SEEN, {"id": row.id, "now": now})
+        return PersonSession(
+            id=SessionId(row.id), district_id=DistrictId(row.district_id), person_id=PersonId(row.person_id),
+            identity_id=IdentityId(row.identity_id), grant_id=GrantId(row.grant_id), provider=row.provider,
+            role=row.role, epoch=row.grant_epoch, locale=row.locale or "", created_at=row.created_at,
+            expires_at=row.expires_at,
+        )  # fmt: skip
+
+    def end(self, cookie: str) -> None:
+        """Sign out: the session ends on the server, whatever the browser keeps."""
+        if not cookie:
+            return
+        with self._database.anyone() as connection:
+            if enter_by(connection, Door.SESSION, token_hash(cookie)) is None:
+                return
+            values = {"cookie": token_hash(cookie), "now": self._clock.now()}
+            close_sessions(connection, list(connection.execute(_END, values).scalars()))
+
+    def end_all(self, connection: Connection, person_id: PersonId, *, but: UUID | None = None) -> int:
+        """End every session of a person of the entered district, those of launches too; how many there were."""
+        values = {"person": person_id, "but": but, "now": self._clock.now()}
+        ended = list(connection.execute(_END_ALL, values).scalars())
+        close_sessions(connection, ended)
+        return len(ended)
+
+
+_OPEN = sa.text(
+    "INSERT INTO session (id, district_id, person_id, identity_id, role, grant_id, grant_epoch, locale, cookie_hash,"
+    " created_at, last_seen_at, expires_at)"
+    " VALUES (:id, :district, :person, :identity, :role, :grant, :epoch, :locale, :cookie, :now, :now, :until)"
+)
+_READ = sa.text(
+    """
+SELECT s.id, s.district_id, s.person_id, s.identity_id, s.grant_id, s.grant_epoch, s.role, s.locale, s.created_at,
+  s.expires_at, s.last_seen_at, i.provider
+FROM session s JOIN grants g ON g.id = s.grant_id JOIN identity i ON i.id = s.identity_id
+JOIN person p ON p.id = s.person_id
+WHERE s.cookie_hash = :cookie AND s.ended_at IS NULL AND s.expires_at > :now AND s.last_seen_at > :idle
+  AND g.state = 'active' AND g.epoch = s.grant_epoch AND 'signin' = ANY (g.uses)
+  AND s.lesson_id IS NULL AND i.ended_at IS NULL AND p.wrapped_key IS NOT NULL
+"""
+)
+_SEEN = sa.text("UPDATE session SET last_seen_at = :now WHERE id = :id")
+_END = sa.text(
+    # The lessons that were opened from it go with it.
+    "UPDATE session SET ended_at = :now, ticket_expires_at = least(session.ticket_expires_at, :now) FROM session mine"
+    " WHERE mine.cookie_hash = :cookie AND mine.identity_id IS NOT NULL AND session.ended_at IS NULL"
+    " AND (session.id = mine.id OR (session.identity_id = mine.identity_id AND session.lesson_id IS NOT NULL"
+    " AND session.created_at >= mine.created_at)) RETURNING session.id"
+)
+_END_ALL = sa.text(
+    "UPDATE session SET ended_at = :now WHERE person_id = :person AND ended_at IS NULL"
+    " AND (CAST(:but AS uuid) IS NULL OR id <> :but) RETURNING id"
+)

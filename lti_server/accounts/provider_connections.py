@@ -1,0 +1,272 @@
+"""Providers of a district: connected with a configuration under its key, found by tenant, and gone with their grant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts.tables import provider_application
+from lti_server.db import Database, Door, close_door, enter_by, open_door
+from lti_server.errors import Conflict, ContractForbids, InvalidInput, NoContract, NotFound
+from lti_server.ids import Clock, DistrictId, GrantId, new_id
+from lti_server.privacy import grants, log
+from lti_server.privacy.contracts import Policies, in_force
+from lti_server.privacy.crypto import KeyRing
+from lti_server.privacy.districts import District
+from lti_server.privacy.doors import DoorKeys
+from lti_server.privacy.rewrap import Wrapped
+from lti_server.providers.connector import Connector
+from lti_server.providers.manifest import Capability, Manifest
+
+PURPOSE = "provider_application"
+WRAPPED = Wrapped(
+    table=provider_application, column="wrapped", purpose=PURPOSE, place=lambda row: row.provider.encode(),
+    by_district=False,
+)  # fmt: skip
+BY_CONFIGURATION = frozenset({Capability.LOGIN, Capability.ROSTER, Capability.GRADES})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """One connection as it stands. `tenant` is None where its provider has none, or the connection is for all."""
+
+    id: UUID
+    district_id: DistrictId
+    grant_id: GrantId
+    provider: str
+    tenant: str | None
+    config: Mapping[str, object] = field(repr=False)
+
+
+class ProviderConnections:
+    """Connects providers, and finds their connections. One transaction a use case."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        ring: KeyRing,
+        doors: Callable[[], DoorKeys],
+        district: Callable[[Connection], District],
+        connector: Connector,
+        manifest: Callable[[str], Manifest],
+        policies: Policies,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._ring = ring
+        self._doors = doors
+        self._district = district
+        self._connector = connector
+        self._manifest = manifest
+        self._policies = policies
+        self._clock = clock
+
+    def application(self, provider: str, config: Mapping[str, object], *, by: str) -> None:
+        """Keep the operator's own application at a provider: districts connect their tenant of it.
+
+        Raises:
+            NotFound: no such plugin runs. InvalidInput: a field is unknown, or of the wrong kind.
+        """
+        manifest = self.connectable(provider)
+        known = {item.name: item for item in manifest.config}
+        faults = [
+            (f"/{name}", f"{name} is not a field of {provider}'s configuration.")
+            for name in config
+            if name not in known
+        ]
+        faults += [
+            (f"/{name}", fault)
+            for name, value in config.items()
+            if name in known and (fault := known[name].fault(value)) is not None
+        ]
+        if faults:
+            raise InvalidInput.listing("The application was not kept.", faults)
+        wrapped = self._ring.wrap(PURPOSE, provider.encode(), json.dumps(dict(config)).encode())
+        values = {"provider": provider, "wrapped": wrapped, "now": self._clock.now(), "by": by}
+        with self._database.anyone() as connection:
+            connection.execute(_PUT_APPLICATION, values)
+
+    def connect(self, district_id: DistrictId, provider: str, config: Mapping[str, object], *, by: str) -> Connected:
+        """Connect a provider to a district, with a grant; what is connected already gets the new configuration.
+
+        Raises:
+            NotFound: no such plugin runs. InvalidInput: the configuration does not fit.
+            NoContract, ContractForbids: no contract in force allows this provider.
+            Conflict: the tenant is another district's, or the connection is suspended.
+        """
+        manifest = self.connectable(provider)
+        merged = {**self._application(provider), **config}
+        self._connector.check(provider, merged)
+        tenant = str(merged.get(manifest.tenant) or "") if manifest.tenant else ""
+        with self._database.tenant(district_id) as connection:
+            district = self._district(connection)
+            self._allowed(connection, district, provider)
+            connection.execute(sa.text("SELECT 1 FROM district FOR NO KEY UPDATE"))  # one at a time in a district
+            row = connection.execute(_LIVE, {"provider": provider, "tenant": tenant or None}).one_or_none()
+            if row is None:
+                connection_id, grant_id = self._open(connection, district, provider, tenant, by)
+            else:
+                connection_id, grant_id = row.id, GrantId(row.grant_id)
+            sealed = district.keys.seal("provider_connection", "sealed", connection_id, json.dumps(dict(config)))
+            connection.execute(_CONFIGURE, {"id": connection_id, "sealed": sealed})
+            self._note(connection, district, by, provider, grant_id)
+        return Connected(
+            id=connection_id, district_id=district_id, grant_id=grant_id, provider=provider, tenant=tenant or None,
+            config=merged,
+        )  # fmt: skip
+
+    def _open(
+        self, connection: Connection, district: District, provider: str, tenant: str, by: str
+    ) -> tuple[UUID, GrantId]:
+        now, connection_id = self._clock.now(), new_id()
+        grant_id = grants.open_grant(connection, district.id, provider, now)
+        values = {
+            "id": connection_id, "district": district.id, "grant": grant_id, "provider": provider,
+            "tenant": tenant or None, "sealed": b"", "now": now, "by": by,
+        }  # fmt: skip
+        connection.execute(_INSERT, values)
+        doors = self._doors()
+        open_door(connection, Door.CONNECTION, doors.of(Door.CONNECTION, str(connection_id)), connection_id)
+        if tenant and not open_door(connection, Door.TENANT, doors.of(Door.TENANT, provider, tenant), connection_id):
+            raise Conflict(
+                "This tenant cannot be connected here. If it is your district's, ask the operator of this server."
+            )
+        return connection_id, grant_id
+
+    def one(self, connection_id: UUID) -> Connected:
+        """A live connection, whichever district's it is.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._by(Door.CONNECTION, self._doors().of(Door.CONNECTION, str(connection_id)))
+
+    def of_tenant(self, provider: str, tenant: str) -> Connected:
+        """The live connection of a provider's tenant.
+
+        Raises:
+            NotFound: no district has connected it.
+        """
+        return self._by(Door.TENANT, self._doors().of(Door.TENANT, provider, tenant))
+
+    def of_district(self, slug: str, provider: str) -> list[Connected]:
+        """The live connections of a district to one provider, oldest first; none for a district that is not here."""
+        with self._database.anyone() as connection:
+            found = enter_by(connection, Door.DISTRICT, self._doors().of(Door.DISTRICT, slug.strip().lower()))
+            if found is None:
+                return []
+            rows = connection.execute(_EVERY, {"provider": provider}).all()
+            return [self._read(connection, row) for row in rows]
+
+    def providers_of(self, slug: str) -> list[str]:
+        """The providers by which a district's people sign in now, by name."""
+        with self._database.anyone() as connection:
+            if enter_by(connection, Door.DISTRICT, self._doors().of(Door.DISTRICT, slug.strip().lower())) is None:
+                return []
+            return list(connection.execute(_WAYS_IN).scalars())
+
+    def application_of(self, provider: str) -> Mapping[str, object] | None:
+        """The operator's configuration, where it is whole enough to sign in with."""
+        found = self._application(provider)
+        try:
+            self._connector.check(provider, found)
+        except InvalidInput:
+            return None
+        return found
+
+    def _by(self, door: Door, key: bytes) -> Connected:
+        with self._database.anyone() as connection:
+            found = enter_by(connection, door, key)
+            row = None if found is None else connection.execute(_ONE, {"id": found.target_id}).one_or_none()
+            if row is None:
+                raise NotFound("No district has connected this.")
+            return self._read(connection, row)
+
+    def _read(self, connection: Connection, row: sa.Row[Any]) -> Connected:
+        district = self._district(connection)
+        own = json.loads(district.keys.open("provider_connection", "sealed", row.id, bytes(row.sealed)))
+        return Connected(
+            id=row.id, district_id=district.id, grant_id=GrantId(row.grant_id), provider=row.provider,
+            tenant=row.tenant, config={**self._application(row.provider), **own},
+        )  # fmt: skip
+
+    def _application(self, provider: str) -> dict[str, object]:
+        with self._database.anyone() as connection:
+            wrapped = connection.execute(_APPLICATION, {"provider": provider}).scalar_one_or_none()
+        if wrapped is None:
+            return {}
+        found: dict[str, object] = json.loads(self._ring.unwrap(PURPOSE, provider.encode(), bytes(wrapped)))
+        return found
+
+    def connectable(self, provider: str) -> Manifest:
+        """What a plugin says of itself that is connected by a configuration.
+
+        Raises:
+            NotFound: no such plugin runs. InvalidInput: it is connected in another way.
+        """
+        manifest = self._manifest(provider)
+        if not manifest.capabilities & BY_CONFIGURATION or provider == "lti":
+            raise InvalidInput(f"{provider} is not connected by a configuration. See `lti-server platform add`.")
+        return manifest
+
+    def _allowed(self, connection: Connection, district: District, provider: str) -> None:
+        contract_id = in_force(connection, district.zone, self._clock.now())
+        if contract_id is None:
+            raise NoContract("The district has no contract in force. Sign one before you connect a provider.")
+        if not self._policies.of(connection, contract_id).allows_provider(provider):
+            raise ContractForbids(f"The district's contract names its providers, and {provider} is not among them.")
+
+    def _note(self, connection: Connection, district: District, by: str, provider: str, grant_id: GrantId) -> None:
+        entry = log.entry(
+            district.keys, at=self._clock.now(), actor=by, act="provider connect", decision="allowed",
+            purpose="operation", interest=log.Interest.OPERATION,
+            payload={"provider": provider, "grant": str(grant_id)},
+        )  # fmt: skip
+        log.record(connection, entry)
+
+
+def forget(connection: Connection, grant_id: GrantId, at: Any) -> int:
+    """A grant is withdrawn: the configuration with its secrets goes, and nothing leads to the connection any more."""
+    gone = list(connection.execute(_END, {"grant": grant_id, "at": at}).scalars())
+    for one in gone:
+        close_door(connection, Door.CONNECTION, one)
+        close_door(connection, Door.TENANT, one)
+    return len(gone)
+
+
+_PUT_APPLICATION = sa.text(
+    "INSERT INTO provider_application (provider, wrapped, connected_at, connected_by)"
+    " VALUES (:provider, :wrapped, :now, :by) ON CONFLICT (provider) DO UPDATE"
+    " SET wrapped = excluded.wrapped, connected_at = excluded.connected_at, connected_by = excluded.connected_by"
+)
+_APPLICATION = sa.text("SELECT wrapped FROM provider_application WHERE provider = :provider")
+_INSERT = sa.text(
+    "INSERT INTO provider_connection (id, district_id, grant_id, provider, tenant, sealed, connected_at, connected_by)"
+    " VALUES (:id, :district, :grant, :provider, :tenant, :sealed, :now, :by)"
+)
+_CONFIGURE = sa.text("UPDATE provider_connection SET sealed = :sealed WHERE id = :id AND ended_at IS NULL")
+_LIVE = sa.text(
+    "SELECT id, grant_id FROM provider_connection WHERE provider = :provider AND ended_at IS NULL"
+    " AND tenant IS NOT DISTINCT FROM :tenant"
+)
+_STANDING = """
+SELECT c.id, c.grant_id, c.provider, c.tenant, c.sealed FROM provider_connection c JOIN grants g ON g.id = c.grant_id
+WHERE c.ended_at IS NULL AND g.state = 'active' AND 'signin' = ANY (g.uses)
+"""
+_ONE = sa.text(_STANDING + "AND c.id = :id")
+_EVERY = sa.text(_STANDING + "AND c.provider = :provider ORDER BY c.connected_at, c.id")
+_WAYS_IN = sa.text(
+    "SELECT DISTINCT c.provider FROM provider_connection c JOIN grants g ON g.id = c.grant_id"
+    " WHERE c.ended_at IS NULL AND g.state = 'active' AND 'signin' = ANY (g.uses) ORDER BY c.provider"
+)
+_END = sa.text(
+    "UPDATE provider_connection SET ended_at = :at, sealed = NULL WHERE grant_id = :grant AND ended_at IS NULL"
+    " RETURNING id"
+)

@@ -1,0 +1,273 @@
+"""Signing in with a provider (design 4, walk 2): from a verified identity to a person, and a session of theirs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts import store as people
+from lti_server.accounts.intake import Intake
+from lti_server.accounts.model import Kind, Subject
+from lti_server.accounts.person_sessions import Opened, open_session
+from lti_server.accounts.provider_connections import Connected, ProviderConnections
+from lti_server.accounts.sign_in_reasons import refused
+from lti_server.accounts.sign_in_states import IssuedSignIn, SignInState, SignInStates
+from lti_server.db import Database
+from lti_server.errors import (
+    InvalidInput,
+    NotFound,
+    ProviderFailed,
+    ProviderLimitsUs,
+    ProviderRejectedUs,
+)
+from lti_server.ids import Clock, ContractId, PersonId
+from lti_server.privacy import log
+from lti_server.privacy.contracts import Policies, in_force
+from lti_server.privacy.districts import District
+from lti_server.privacy.model import Purpose
+from lti_server.providers.connector import Connector
+from lti_server.providers.faults import server_errors
+from lti_server.providers.records import PersonRole, SourceIdentity
+from lti_server.providers.spi import AuthorizeRequest, Callback
+
+LONGEST_KEY = 255
+STAFF = frozenset({PersonRole.TEACHER, PersonRole.STAFF})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Where to send the browser, and what binds the sign-in to it."""
+
+    address: str
+    issued: IssuedSignIn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """Somebody is in. `blocked`: nothing may be collected of them, so there is no session, and lessons stay open."""
+
+    opened: Opened | None
+    blocked: bool = False
+
+
+class SignIn:
+    """The use cases of `/auth/<provider>/…`. A provider is called outside any transaction."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        states: SignInStates,
+        connections: ProviderConnections,
+        connector: Connector,
+        district: Callable[[Connection], District],
+        policies: Policies,
+        intake: Callable[[str], Intake],
+        base_url: str,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._states = states
+        self._connections = connections
+        self._connector = connector
+        self._district = district
+        self._policies = policies
+        self._intake = intake
+        self._base_url = base_url
+        self._clock = clock
+
+    def begin(self, provider: str, *, slug: str = "", locale: str = "") -> Begun:
+        """Send somebody to a provider: by their district's connection, or by the operator's application.
+
+        Raises:
+            NotFound: no such plugin runs.
+            SignInRefused: `not-connected`; nobody here signs in with this provider like that.
+            ProviderFailed: the provider does not say where to go.
+        """
+        self._connections.connectable(provider)
+        found = self._connections.of_district(slug, provider)[:1] if slug else []
+        config = found[0].config if found else (None if slug else self._connections.application_of(provider))
+        if config is None:
+            raise refused("not-connected")
+        issued = self._states.issue(provider, found[0].id if found else None)
+        login = self._connector.login(provider, config)
+        with server_errors(provider):
+            address = login.authorize(
+                AuthorizeRequest(
+                    redirect_uri=self._redirect_uri(provider), state=issued.text, nonce=issued.state.nonce,
+                    code_verifier=issued.state.code_verifier, tenant=(found[0].tenant or "") if found else "",
+                    locale=locale,
+                )
+            )  # fmt: skip
+        return Begun(address=address, issued=issued)
+
+    def state(self, provider: str, params: Mapping[str, str], cookies: Mapping[str, str]) -> SignInState:
+        """The sign-in that a callback ends; the browser's own.
+
+        Raises:
+            SignInRefused: as `SignInStates.read`.
+        """
+        return self._states.read(provider, params.get("state", ""), cookies)
+
+    def finish(self, state: SignInState, params: Mapping[str, str], *, locale: str = "") -> SignedIn:
+        """Exchange the code, and let in whoever it is, by the connection of their tenant.
+
+        Reads and keeps of a person what the contract allows, encrypted; counts the rest. The provider's tokens are
+        not kept.
+
+        Raises:
+            SignInRefused: with a reason of docs/reference/sign-in-refusals.md.
+        """
+        identity = self._exchange(state, params)
+        connected = self._of(state, identity)
+        return self._admit(connected, identity, locale)
+
+    def _exchange(self, state: SignInState, params: Mapping[str, str]) -> SourceIdentity:
+        config = self._config(state)
+        login = self._connector.login(state.provider, config)
+        callback = Callback(
+            redirect_uri=self._redirect_uri(state.provider), params=params, nonce=state.nonce,
+            code_verifier=state.code_verifier,
+        )  # fmt: skip
+        try:
+            with server_errors(state.provider):
+                found = login.exchange(callback)
+        except ProviderRejectedUs as error:
+            raise refused("declined") from error
+        except ProviderLimitsUs as error:
+            raise refused("busy") from error
+        except (ProviderFailed, InvalidInput) as error:
+            raise refused("provider-failed", internal=error.detail) from error
+        keys = (found.issuer, found.client_id, found.subject) if isinstance(found, SourceIdentity) else ()
+        if not keys or not all(map(_is_key, keys)):
+            raise refused("provider-failed")
+        return found
+
+    def _config(self, state: SignInState) -> Mapping[str, object]:
+        if state.connection_id is not None:
+            try:
+                return self._connections.one(state.connection_id).config
+            except NotFound as error:
+                raise refused("withdrawn") from error
+        config = self._connections.application_of(state.provider)
+        if config is None:
+            raise refused("withdrawn")
+        return config
+
+    def _of(self, state: SignInState, identity: SourceIdentity) -> Connected:
+        """The connection of the identity's tenant: what a browser asked for before decides nothing (ADR 13)."""
+        if identity.tenant:
+            try:
+                return self._connections.of_tenant(state.provider, identity.tenant)
+            except NotFound as error:
+                raise refused("tenant-not-connected") from error
+        if state.connection_id is not None:
+            try:
+                connected = self._connections.one(state.connection_id)
+            except NotFound as error:
+                raise refused("withdrawn") from error
+            if connected.tenant is None:
+                return connected
+        raise refused("no-tenant")
+
+    def _admit(self, connected: Connected, identity: SourceIdentity, locale: str) -> SignedIn:
+        now = self._clock.now()
+        with self._database.tenant(connected.district_id) as connection:
+            district = self._district(connection)
+            arrival = _Arrival(connected=connected, identity=identity, district=district, now=now)
+            epoch, contract_id = self._stands(connection, arrival)
+            hashed = people.subject_hash(district.keys, arrival.subject)
+            people.lock_subject(connection, hashed)
+            known = people.find(connection, [hashed], connected.grant_id).get(hashed)
+            intake = self._intake(connected.provider)
+            if intake.blocked(connection, district.keys, {"sign-in": (hashed, arrival.said)}):
+                log.record(connection, _entry(arrival, None, {"blocked": True}))
+                return SignedIn(opened=None, blocked=True)
+            # Who was known as a pupil stays under the stricter schedule, whatever a claim says today.
+            kind = arrival.kind if known is None else known.kind
+            kept = intake(connection, contract_id, connected.district_id, kind, arrival.said)
+            source = people.Source(grant_id=connected.grant_id, epoch=epoch, run_id=None, at=now)
+            if known is None:
+                known = people.create(
+                    connection, district.keys, arrival.subject, kind=kind, source=source,
+                    keep_subject=kept.keep_subject,
+                )  # fmt: skip
+            if known.wrapped_key is None:
+                raise refused("erased")
+            changed, gone = people.changed_fields(district.keys, known, connected.grant_id, kept.fields)
+            people.write_fields(connection, district.keys, known, source, changed, gone)
+            opened = open_session(
+                connection, district_id=connected.district_id, person_id=known.person_id,
+                identity_id=known.identity_id, grant_id=connected.grant_id, epoch=epoch, kind=kind, locale=locale,
+                now=now,
+            )  # fmt: skip
+            said = {"policy": kept.policy_hash, "refused": dict(kept.refused)}
+            log.record(connection, _entry(arrival, known.person_id, said, kept.elements))
+        return SignedIn(opened=opened)
+
+    def _stands(self, connection: Connection, arrival: _Arrival) -> tuple[int, ContractId]:
+        """The grant's epoch and the contract in force, read at the moment of use (law 3)."""
+        epoch = connection.execute(_STANDING, {"grant": arrival.connected.grant_id}).scalar_one_or_none()
+        if epoch is None:
+            raise refused("withdrawn")
+        contract_id = in_force(connection, arrival.district.zone, arrival.now)
+        if contract_id is None:
+            raise refused("no-contract")
+        if not self._policies.of(connection, contract_id).allows_provider(arrival.connected.provider):
+            raise refused("provider-not-allowed")
+        return int(epoch), contract_id
+
+    def _redirect_uri(self, provider: str) -> str:
+        return f"{self._base_url}/auth/{provider}/callback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrival:
+    """Who comes by which connection, before anything is written."""
+
+    connected: Connected
+    identity: SourceIdentity
+    district: District
+    now: datetime
+
+    @property
+    def subject(self) -> Subject:
+        who = self.identity
+        return Subject(
+            provider=self.connected.provider, issuer=who.issuer, client_id=who.client_id, subject=who.subject
+        )
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.STAFF if self.identity.person.role in STAFF else Kind.PUPIL
+
+    @property
+    def said(self) -> dict[str, object]:
+        """What the provider tells, by the names of the schedule; the subject is `sub`."""
+        return {**self.identity.person.present(), "sub": self.identity.subject}
+
+
+def _is_key(text: object) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= LONGEST_KEY and "\x00" not in text and not _HALF.search(text)
+
+
+def _entry(
+    arrival: _Arrival, person_id: PersonId | None, payload: Mapping[str, object], elements: Sequence[str] = ()
+) -> dict[str, object]:
+    return log.entry(
+        arrival.district.keys, at=arrival.now,
+        actor=f"grant:{arrival.connected.grant_id}" if person_id is None else f"person:{person_id}",
+        act="sign in", decision="allowed", purpose=Purpose.INSTRUCTION.value, object_id=person_id, elements=elements,
+        population="" if person_id is None else "person",
+        interest=log.Interest.NONE if person_id is None else log.Interest.SERVICE,
+        payload={"provider": arrival.connected.provider, **payload},
+    )  # fmt: skip
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+_STANDING = sa.text("SELECT epoch FROM grants WHERE id = :grant AND state = 'active' AND 'signin' = ANY (uses)")

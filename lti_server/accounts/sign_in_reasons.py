@@ -1,0 +1,36 @@
+"""Why nobody was signed in: a word for the log and the documents, and the sentence that a pupil or teacher reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lti_server.errors import SignInRefused
+from lti_server.web.languages import N_
+
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "not-connected": N_("Your school does not sign in this way here. Ask your administrator to connect it."),
+        "tenant-not-connected": N_("Your school is not connected here. Ask your administrator to connect it."),
+        "no-tenant": N_("This account is not one of a school that is connected here. Use your school account."),
+        "withdrawn": N_("Signing in this way is switched off for your school. Ask your administrator."),
+        "no-contract": N_("Your district has no contract in force for these lessons. Ask your administrator."),
+        "provider-not-allowed": N_("Your district's contract does not name this way in. Ask your administrator."),
+        "state-forged": N_("This sign-in did not begin here. Begin it again."),
+        "state-expired": N_("Signing in took too long. Begin it again."),
+        "state-of-another-provider": N_("This answer belongs to another sign-in. Begin it again."),
+        "other-browser": N_(
+            "This sign-in began in another browser, is over, or the browser keeps no cookies. Begin it again."
+        ),
+        "in-a-circle": N_("The other side sends you here again and again without an answer. Begin the sign-in here."),
+        "declined": N_("You were not signed in there, or the sign-in was used already. Begin it again."),
+        "busy": N_("Too many people sign in there now. Try again in a minute."),
+        "provider-failed": N_("The other side did not sign you in. Try again later, or tell your teacher."),
+        "erased": N_("This account was erased. Ask your teacher or your district."),
+    }
+)  # fmt: skip
+
+
+def refused(reason: str, *, internal: str = "") -> SignInRefused:
+    """The refusal of one of the reasons."""
+    return SignInRefused(reason, REASONS[reason], internal=internal)

@@ -1,0 +1,90 @@
+"""A sign-in under way: the state that goes to the provider and back, and what binds it to the browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from lti_server.accounts.browser_states import BrowserStates, Spoiled, StateSpoiled, binds, digest
+from lti_server.accounts.sign_in_reasons import refused
+from lti_server.ids import Clock
+from lti_server.privacy.crypto import KeyRing
+
+COOKIE_PREFIX = "lti_signin_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInState:
+    """With which provider, and by which connection where one was chosen before; `secret` is the browser's own."""
+
+    provider: str
+    connection_id: UUID | None
+    cookie_name: str
+    secret: str = field(repr=False)
+
+    @property
+    def nonce(self) -> str:
+        """For the ID token. It is derived, so that neither an address nor a log holds what it comes from."""
+        return _derived("nonce", self.secret)
+
+    @property
+    def code_verifier(self) -> str:
+        """For PKCE (RFC 7636): 43 characters that the browser alone can bring back."""
+        return _derived("code verifier", self.secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedSignIn:
+    """A new state as text, and the cookie that binds it."""
+
+    text: str
+    state: SignInState
+    cookie_value: str = field(repr=False)
+
+
+class SignInStates:
+    """Makes and reads states of sign-ins."""
+
+    def __init__(self, ring: KeyRing, clock: Clock) -> None:
+        self._states = BrowserStates(ring.signing_keys("sign-in-state"), salt="sign-in", clock=clock)
+
+    def issue(self, provider: str, connection_id: UUID | None) -> IssuedSignIn:
+        """Of a browser's secret the state holds a digest alone."""
+        name, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        content = {
+            "p": provider, "c": None if connection_id is None else str(connection_id), "k": name, "b": digest(secret),
+        }  # fmt: skip
+        state = SignInState(
+            provider=provider, connection_id=connection_id, cookie_name=COOKIE_PREFIX + name, secret=secret
+        )
+        return IssuedSignIn(text=self._states.write(content), state=state, cookie_value=secret)
+
+    def read(self, provider: str, text: str, cookies: Mapping[str, str]) -> SignInState:
+        """The state with which this browser went to this provider.
+
+        Raises:
+            SignInRefused: `state-forged`, `state-expired`, `state-of-another-provider`, `other-browser`.
+        """
+        try:
+            content = self._states.read(text)
+        except StateSpoiled as spoiled:
+            if spoiled.why is Spoiled.EXPIRED:
+                raise refused("state-expired") from spoiled
+            raise refused("state-forged") from spoiled
+        if content["p"] != provider:
+            raise refused("state-of-another-provider")
+        name = COOKIE_PREFIX + content["k"]
+        secret = cookies.get(name, "")
+        if not binds(secret, content["b"]):
+            raise refused("other-browser")
+        connection_id = None if content["c"] is None else UUID(content["c"])
+        return SignInState(provider=provider, connection_id=connection_id, cookie_name=name, secret=secret)
+
+
+def _derived(use: str, secret: str) -> str:
+    made = hashlib.sha256(f"{use}\n{secret}".encode()).digest()
+    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()

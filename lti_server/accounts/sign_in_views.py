@@ -1,0 +1,154 @@
+"""`/signin`, `/auth/<provider>/login` and `/auth/<provider>/callback`: to a provider, and back (design 6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask_babel import get_locale
+
+from lti_server.accounts.browser_states import LONGEST_LOGIN_S
+from lti_server.accounts.person_sessions import SESSION_LIFE, PersonSessions
+from lti_server.accounts.sign_in import Begun, SignIn
+from lti_server.accounts.sign_in_reasons import refused
+from lti_server.accounts.sign_in_states import COOKIE_PREFIX
+from lti_server.errors import SignInRefused
+from lti_server.web.cookies import forget_token, set_token
+from lti_server.web.guards import public
+
+COOKIE = "lti_session"
+# Set where a provider sends somebody here who did not begin here; one more time within it is a circle.
+GUARD, GUARD_S = "lti_signin_again", 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInParts:
+    """`ways` names the providers of a district by its code (title by name); `home` is where somebody goes who is in."""
+
+    sign_in: SignIn
+    sessions: PersonSessions
+    ways: Callable[[str], Mapping[str, str]]
+    home: Callable[[], str]
+    base_url: str
+
+
+def blueprint(parts: SignInParts) -> Blueprint:
+    """Every page works without a script; a provider is reached by a link, for a form may not lead to its host (CSP)."""
+    pages = Blueprint("sign_in", __name__, template_folder="templates")
+    cookies = _Cookies(parts.base_url)
+
+    @pages.get("/signin")
+    @public("the way in")
+    def index() -> str:
+        slug = request.args.get("district", "").strip().lower()[:63]
+        return render_template("accounts/sign_in.html", slug=slug, ways=parts.ways(slug) if slug else {})
+
+    @pages.get("/auth/<provider>/login")
+    @public("the way to a provider")
+    def login(provider: str) -> Response:
+        slug = request.args.get("district", "").strip().lower()[:63]
+        return _away(parts.sign_in.begin(provider, slug=slug, locale=_locale()), cookies)
+
+    @pages.get("/auth/<provider>/callback")
+    @public("the state is bound to the browser")
+    def callback(provider: str) -> Response:
+        params = request.args.to_dict()
+        back = _finished if "state" in params else _initiated
+        return back(parts, provider, params, cookies)
+
+    return pages
+
+
+def _finished(parts: SignInParts, provider: str, params: Mapping[str, str], cookies: _Cookies) -> Response:
+    """Somebody comes back from where they were sent."""
+    session = request.cookies.get(COOKIE, "")
+    try:
+        state = parts.sign_in.state(provider, params, request.cookies)
+    except SignInRefused as refusal:
+        # The same answer twice (a reload, the way back): whoever is in already goes on.
+        if refusal.reason == "other-browser" and parts.sessions.of(session) is not None:
+            return _to(parts.home())
+        raise
+    signed_in = parts.sign_in.finish(state, params, locale=_locale())
+    # On a shared device whoever comes now takes the place of whoever was here.
+    parts.sessions.end(session)
+    if signed_in.opened is None:
+        response = _to(url_for("lessons.index"))
+        cookies.forget_session(response)
+    else:
+        response = _to(parts.home())
+        cookies.keep_session(response, signed_in.opened.cookie)
+    cookies.unbind(response, state.cookie_name)
+    cookies.unguard(response)
+    return response
+
+
+def _initiated(parts: SignInParts, provider: str, params: Mapping[str, str], cookies: _Cookies) -> Response:
+    """A provider's own portal sent somebody: their code is dropped, and the sign-in begins here (providers.md 1.2)."""
+    if "error" in params:
+        raise refused("declined")
+    if request.cookies.get(GUARD):
+        raise refused("in-a-circle")
+    response = _away(parts.sign_in.begin(provider, locale=_locale()), cookies)
+    cookies.guard(response)
+    return response
+
+
+def _away(begun: Begun, cookies: _Cookies) -> Response:
+    response = _to(begun.address, 302)
+    cookies.bind(response, begun.issued.state.cookie_name, begun.issued.cookie_value)
+    return response
+
+
+def _to(address: str, code: int = 303) -> Response:
+    response = make_response(redirect(address, code))
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _locale() -> str:
+    return str(get_locale() or "")
+
+
+class _Cookies:
+    """The cookies of signing in. `Lax`: the provider sends the browser back by a link of the top window."""
+
+    def __init__(self, base_url: str) -> None:
+        self._https = base_url.startswith("https://")
+        path = base_url.partition("://")[2].partition("/")[2]
+        self._root = f"/{path}" if path else "/"
+        self._auth = f"/{path}/auth" if path else "/auth"
+
+    def bind(self, response: Response, name: str, value: str) -> None:
+        """At most a few sign-ins are under way in one browser: the oldest states are let go of."""
+        begun = sorted(one for one in request.cookies if one.startswith(COOKIE_PREFIX))
+        for old in begun[:-4]:
+            self.unbind(response, old)
+        set_token(
+            response, name, value, path=self._auth, secure=self._https, httponly=True, samesite="Lax",
+            max_age=LONGEST_LOGIN_S,
+        )  # fmt: skip
+
+    def unbind(self, response: Response, name: str) -> None:
+        forget_token(response, name, path=self._auth, secure=self._https, httponly=True, samesite="Lax")
+
+    def guard(self, response: Response) -> None:
+        set_token(
+            response, GUARD, "1", path=self._auth, secure=self._https, httponly=True, samesite="Lax", max_age=GUARD_S
+        )
+
+    def unguard(self, response: Response) -> None:
+        """Somebody is in: the next one on a shared device may come from the portal at once."""
+        if request.cookies.get(GUARD):
+            forget_token(response, GUARD, path=self._auth, secure=self._https, httponly=True, samesite="Lax")
+
+    def keep_session(self, response: Response, value: str) -> None:
+        set_token(
+            response, COOKIE, value, path=self._root, secure=self._https, httponly=True, samesite="Lax",
+            max_age=int(SESSION_LIFE.total_seconds()),
+        )  # fmt: skip
+
+    def forget_session(self, response: Response) -> None:
+        forget_token(response, COOKIE, path=self._root, secure=self._https, httponly=True, samesite="Lax")

@@ -1,0 +1,86 @@
+"""Signing in, joined once: connections of providers, the flow, and the sessions of people who signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts.intake import ContractIntake
+from lti_server.accounts.person_sessions import PersonSessions
+from lti_server.accounts.provider_connections import ProviderConnections
+from lti_server.accounts.sign_in import SignIn
+from lti_server.accounts.sign_in_states import SignInStates
+from lti_server.db import Database
+from lti_server.ids import Clock
+from lti_server.privacy.contracts import Policies
+from lti_server.privacy.crypto import KeyRing
+from lti_server.privacy.districts import District
+from lti_server.privacy.doors import DoorKeys
+from lti_server.providers.connector import Connector
+from lti_server.providers.manifest import Capability
+from lti_server.providers.registry import Registry
+from lti_server.settings import Settings
+
+
+class Parts(Protocol):
+    """What the house has."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def ring(self) -> KeyRing: ...
+    @property
+    def doors(self) -> DoorKeys: ...
+    @property
+    def policies(self) -> Policies: ...
+    @property
+    def connector(self) -> Connector: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def clock(self) -> Clock: ...
+    def entered(self, connection: Connection) -> District: ...
+
+
+@dataclass(frozen=True)
+class SignInHouse:
+    """Built from what the house has."""
+
+    of: Parts
+
+    @cached_property
+    def connections(self) -> ProviderConnections:
+        of = self.of
+        return ProviderConnections(
+            database=of.database, ring=of.ring, doors=lambda: of.doors, district=of.entered, connector=of.connector,
+            manifest=lambda name: of.registry.manifest(name), policies=of.policies, clock=of.clock,
+        )  # fmt: skip
+
+    @cached_property
+    def sessions(self) -> PersonSessions:
+        return PersonSessions(self.of.database, self.of.clock)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        of = self.of
+        return SignIn(
+            database=of.database, states=SignInStates(of.ring, of.clock), connections=self.connections,
+            connector=of.connector, district=of.entered, policies=of.policies,
+            intake=lambda provider: ContractIntake(provider, of.policies), base_url=of.settings.base_url,
+            clock=of.clock,
+        )  # fmt: skip
+
+    def ways(self, slug: str) -> Mapping[str, str]:
+        """The providers by which a district's people sign in: title by name."""
+        running = {one.name: one.manifest for one in self.of.registry.enabled(Capability.LOGIN)}
+        return {
+            name: (manifest.title or name)
+            for name in self.connections.providers_of(slug)
+            if (manifest := running.get(name)) is not None
+        }

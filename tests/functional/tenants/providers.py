@@ -1,0 +1,15 @@
+"""What a district connects: a provider of its own, beside an application that is the operator's."""
+
+from __future__ import annotations
+
+from lti_server.app import House
+from lti_server.ids import DistrictId
+from lti_server.sign_in_parts import SignInHouse
+
+
+def connected(house: House, district_id: DistrictId, slug: str) -> None:
+    """A provider that nobody reaches, whose every word names its district."""
+    connections = SignInHouse(house).connections
+    connections.application("oidc", {"client_id": "everybody's"}, by="operator")
+    config = {"issuer": f"https://id.{slug}.invalid", "client_id": slug, "client_secret": slug}
+    connections.connect(district_id, "oidc", config, by=f"staff of {slug}")
