@@ -206,6 +206,7 @@ def _connections(house: House) -> connection_views.ConnectionParts:
         staff=partial(_staff, house),
         withdraw=house.grants.withdraw,
         population=house.grants.population,
+        clock=house.clock,
         receipt=receipt,
     )
 

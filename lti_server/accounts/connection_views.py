@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -17,11 +17,12 @@ from lti_server.accounts.permissions import Permission
 from lti_server.accounts.ways_in import Losing, losing
 from lti_server.db import Database
 from lti_server.errors import InvalidInput, NotFound
-from lti_server.ids import DistrictId, GrantId
+from lti_server.ids import Clock, DistrictId, GrantId
 from lti_server.privacy import grant_view
 from lti_server.privacy.grant_states import WITHDRAWN, GrantState, Use
 from lti_server.privacy.grant_view import GrantView, Population
 from lti_server.privacy.revocation import Withdraw
+from lti_server.privacy.timetable import Step, StepName
 from lti_server.web.guards import signed_in
 
 LONGEST_REASON = 500
@@ -37,6 +38,7 @@ class ConnectionParts:
     staff: Callable[[Permission], StaffSession]
     withdraw: Withdraw
     population: Population
+    clock: Clock
     receipt: Callable[[Connection, DistrictId, GrantView, UUID], bytes]
 
 
@@ -50,7 +52,9 @@ def blueprint(parts: ConnectionParts) -> Blueprint:
         district_id, _by = _who(parts)
         with parts.database.tenant(district_id) as connection:
             found = grant_view.every(connection, parts.population)
-        return render_template("accounts/connections.html", connections=[_shown(one) for one in found])
+        return render_template(
+            "accounts/connections.html", connections=[_shown(one, parts.clock.now()) for one in found]
+        )
 
     @pages.get("/<grant_id>")
     @signed_in(Permission.REVOKE_GRANTS)
@@ -59,7 +63,7 @@ def blueprint(parts: ConnectionParts) -> Blueprint:
         with parts.database.tenant(district_id) as connection:
             found = grant_view.view(connection, _id(grant_id), parts.population)
             lost = _lost(connection, found)
-        return render_template("accounts/connection.html", one=_shown(found), lost=lost)
+        return render_template("accounts/connection.html", one=_shown(found, parts.clock.now()), lost=lost)
 
     @pages.get("/<grant_id>/receipts/<revocation_id>")
     @signed_in(Permission.REVOKE_GRANTS)
@@ -133,7 +137,7 @@ def _lost(connection: Connection, found: GrantView) -> Losing | None:
     return None if GrantState(found.state) in WITHDRAWN else losing(connection, found.id)
 
 
-def _shown(found: GrantView) -> dict[str, object]:
+def _shown(found: GrantView, now: datetime) -> dict[str, object]:
     return {
         "id": found.id,
         "provider": found.provider,
@@ -152,6 +156,7 @@ def _shown(found: GrantView) -> dict[str, object]:
                 "requested_at": format_datetime(one.requested_at.astimezone(UTC)),
                 "acknowledged_at": format_datetime(one.acknowledged_at.astimezone(UTC)) if one.acknowledged_at else "",
                 "dispose_by": one.dispose_by,
+                "steps": [_step(step, now) for step in one.steps],
                 "lines": [
                     (_did()[name], count)
                     for part in one.parts
@@ -162,6 +167,19 @@ def _shown(found: GrantView) -> dict[str, object]:
             for one in reversed(found.receipts)
         ],
     }
+
+
+def _step(step: Step, now: datetime) -> dict[str, object]:
+    names = {
+        StepName.ENDED: _("Ended here"), StepName.GIVEN_BACK: _("Given back to the provider"),
+        StepName.DISPOSED: _("Disposed of"),
+    }  # fmt: skip
+    at = step.done_at or step.due_at
+    said = _("done %(at)s UTC") if step.done_at else _("due %(at)s UTC")
+    return {
+        "name": names[step.name], "said": said % {"at": format_datetime(at.astimezone(UTC))},
+        "late": step.late, "overdue": step.overdue(now),
+    }  # fmt: skip
 
 
 def _states() -> dict[str, str]:
@@ -184,5 +202,5 @@ def _did() -> dict[str, str]:
         "identities": _("ways in closed"), "service_tokens": _("service tokens wiped"),
         "pickers": _("lesson pickers closed"), "memberships": _("class memberships ended"),
         "sections": _("classes closed"), "jobs": _("jobs cancelled"), "scores": _("grades not sent any more"),
-        "runs": _("class list runs ended"),
+        "runs": _("class list runs ended"), "configurations": _("configurations wiped"),
     }  # fmt: skip

@@ -76,6 +76,7 @@ def _shown(one: Disposition) -> dict[str, object]:
         "days": one.days,
         "returned": one.returned,
         "state": states[one.state],
+        "overdue": one.overdue,
         "done_at": "" if one.done_at is None else format_datetime(one.done_at.astimezone(UTC)),
         "lines": [(text, one.did[name]) for name, text in did.items() if name in one.did],
     }

@@ -30,6 +30,14 @@ class PartSchema(Schema):
     did = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
 
 
+class StepSchema(Schema):
+    """One step of the timetable: `ended`, `given_back` or `disposed`; `done_at` is null while it is to be done."""
+
+    step = fields.String(required=True)
+    due_at = fields.String(required=True)
+    done_at = fields.String(required=True, allow_none=True)
+
+
 class ReceiptSchema(Schema):
     """One withdrawal; `acknowledged_at` is null while something is in flight."""
 
@@ -42,6 +50,7 @@ class ReceiptSchema(Schema):
     dispose_by = fields.String(required=True, allow_none=True)
     parts = fields.List(fields.Nested(PartSchema), required=True)
     upstream = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    steps = fields.List(fields.Nested(StepSchema), required=True)
 
 
 class GrantSchema(Schema):

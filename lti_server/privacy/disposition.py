@@ -7,7 +7,7 @@ erases them again, by the journal. The log stays, with ids alone. Grades in a sc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -70,6 +70,7 @@ class Disposition:
     state: str
     done_at: datetime | None
     did: Mapping[str, int]
+    overdue: bool = False
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -77,6 +78,7 @@ class Disposition:
             "asked_by": self.asked_by, "requested_at": _text(self.requested_at), "due_on": self.due_on.isoformat(),
             "days": self.days, "clause": self.clause, "returned": self.returned, "state": self.state,
             "done_at": None if self.done_at is None else _text(self.done_at), "did": dict(self.did),
+            "overdue": self.overdue,
         }  # fmt: skip
 
 
@@ -143,9 +145,10 @@ class Dispose:
             return _read(connection, made)
 
     def every(self, connection: Connection) -> list[Disposition]:
-        """Directives of the entered district, oldest first."""
+        """Directives of the entered district, oldest first. Overdue is one whose day is over, and that is not done."""
+        today = self._clock.now().astimezone(self._district(connection).zone).date()
         rows = connection.execute(sa.select(table).order_by(table.c.requested_at, table.c.id)).all()
-        return [_shown(row) for row in rows]
+        return [replace(_shown(row), overdue=row.done_at is None and row.due_on < today) for row in rows]
 
     def would(self, district_id: DistrictId, grant_id: GrantId | None) -> dict[str, int]:
         """What a disposition would take away today; nothing is changed."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,7 +16,15 @@ from sqlalchemy.engine import Connection
 from lti_server.errors import NotFound
 from lti_server.ids import GrantId
 from lti_server.privacy.population import reached
-from lti_server.privacy.tables import grants, revocation, revocation_receipt, upstream_revocation
+from lti_server.privacy.tables import (
+    disposition,
+    district,
+    grants,
+    revocation,
+    revocation_receipt,
+    upstream_revocation,
+)
+from lti_server.privacy.timetable import Step, steps
 from lti_server.web.paging import After
 
 Population = Callable[[Connection, str], str]
@@ -44,6 +53,7 @@ class Receipt:
     dispose_by: date | None
     parts: tuple[Part, ...]
     upstream: dict[str, int]
+    steps: tuple[Step, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -52,6 +62,10 @@ class Receipt:
             "dispose_by": None if self.dispose_by is None else self.dispose_by.isoformat(),
             "parts": [{"participant": one.participant, "at": _text(one.at), "did": one.did} for one in self.parts],
             "upstream": self.upstream,
+            "steps": [
+                {"step": one.name.value, "due_at": _text(one.due_at.astimezone(UTC)), "done_at": _text(one.done_at)}
+                for one in self.steps
+            ],
         }  # fmt: skip
 
 
@@ -122,14 +136,32 @@ def _receipts(connection: Connection, grant_id: GrantId) -> list[Receipt]:
     rows = connection.execute(
         sa.select(revocation).where(revocation.c.grant_id == grant_id).order_by(revocation.c.epoch)
     ).all()
+    zone = ZoneInfo(connection.execute(sa.select(district.c.timezone)).scalar_one())
     return [
         Receipt(
             id=row.id, epoch=row.epoch, uses=tuple(sorted(row.uses)), asked_by=row.asked_by,
             requested_at=row.requested_at, acknowledged_at=row.acknowledged_at, dispose_by=row.dispose_by,
             parts=tuple(_parts(connection, row.id)), upstream=_upstream(connection, row.id),
+            steps=_steps(connection, row, zone),
         )
         for row in rows
     ]  # fmt: skip
+
+
+def _steps(connection: Connection, row: sa.Row[Any], zone: ZoneInfo) -> tuple[Step, ...]:
+    settled = sa.select(upstream_revocation.c.settled_at).where(upstream_revocation.c.revocation_id == row.id)
+    disposed = sa.select(sa.func.min(disposition.c.done_at)).where(
+        sa.or_(disposition.c.grant_id == row.grant_id, disposition.c.grant_id.is_(None)),
+        disposition.c.done_at >= row.requested_at,
+    )
+    return steps(
+        row.requested_at,
+        acknowledged_at=row.acknowledged_at,
+        given_back=connection.execute(settled).scalars().all(),
+        dispose_by=None if row.adopted_by_grant_id is not None else row.dispose_by,
+        disposed_at=connection.execute(disposed).scalar_one(),
+        zone=zone,
+    )
 
 
 def _parts(connection: Connection, revocation_id: UUID) -> Sequence[Part]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -11,9 +12,11 @@ from flask.testing import FlaskClient
 
 from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House
+from lti_server.ids import GrantId
 from lti_server.privacy.districts import District
 from lti_server.privacy.signed_documents import checked, public_keys
 from tests import world
+from tests.clock import FakeClock
 from tests.functional.test_inspector import signed_in
 from tests.peers.bare_platform import Platform
 
@@ -133,3 +136,16 @@ def test_another_districts_connection_is_not_there(app: Flask, house: House, gra
     browser = signed_in(app, house, StaffRole.DISTRICT_ADMIN, other)
     assert browser.get(f"/district/connections/{grant_id}").status_code == 404
     assert browser.get("/district/connections/nonsense").status_code == 404
+
+
+def test_a_step_that_is_not_done_in_its_time_is_shown_as_overdue(
+    admin: FlaskClient, grant_id: str, house: House, district: District, clock: FakeClock
+) -> None:
+    house.grants.withdraw.begin(district.id, GrantId(UUID(grant_id)), by="test", reason=REASON)
+    assert "overdue" not in admin.get(f"/district/connections/{grant_id}").text
+    clock.pass_s(61)
+    assert "overdue" in admin.get(f"/district/connections/{grant_id}").text
+    assert house.grants.withdraw.finish(district.id, GrantId(UUID(grant_id)))
+    page = admin.get(f"/district/connections/{grant_id}").text
+    assert "overdue" not in page
+    assert "late" in page

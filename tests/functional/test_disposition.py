@@ -233,3 +233,22 @@ def test_the_page_lists_what_went_with_its_certificate(
     assert other.get(f"/district/dispositions/{made.id}/certificate").status_code == 404
     assert app.test_client().get("/district/dispositions").status_code == 401
     assert signed_in(app, house, StaffRole.TEACHER, district).get("/district/dispositions").status_code == 403
+
+
+def test_a_disposition_whose_day_is_over_is_overdue_until_it_is_done(
+    house: House, district: District, revoked: Registered, app: Flask, clock: FakeClock
+) -> None:
+    made = house.rights.dispose.request(district.id, revoked.grant_id, by="test")
+
+    def overdue() -> bool:
+        with house.database.tenant(district.id) as connection:
+            (found,) = house.rights.dispose.every(connection)
+        return found.overdue
+
+    assert not overdue()
+    clock.pass_s(61 * DAY_S)
+    assert overdue()
+    admin = signed_in(app, house, StaffRole.DISTRICT_ADMIN, district)
+    assert "overdue" in admin.get("/district/dispositions").text
+    house.rights.dispose.run(district.id, made.id)
+    assert not overdue()

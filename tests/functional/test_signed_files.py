@@ -1,0 +1,119 @@
+"""`audit verify --receipt`: every file that leaves signed is checked by its text and a public key, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from lti_server import cli
+from lti_server.accounts.permissions import StaffRole
+from lti_server.app import House
+from lti_server.cli import audit, main
+from lti_server.ids import PersonId
+from lti_server.privacy.districts import District
+from tests import world
+from tests.clock import FakeClock
+from tests.functional.test_adoption import DAY_S, LIMIT
+from tests.functional.test_inspector import signed_in
+from tests.peers.bare_platform import Platform
+
+KINDS = ("revocation-receipt", "disposition-certificate", "erasure-receipt", "log-extract", "log-checkpoint")
+
+
+@pytest.fixture
+def district(house: House, platform: Platform) -> District:
+    made = world.district(house, terms=world.contract(house, more=LIMIT))
+    world.register(house, made, platform)
+    return made
+
+
+@pytest.fixture
+def files(house: House, app: Flask, district: District, platform: Platform, clock: FakeClock) -> dict[str, bytes]:
+    """One file of each kind, downloaded or written as those who keep it would."""
+    staff = signed_in(app, house, StaffRole.DISTRICT_ADMIN, district)
+    for name in ("pupil-1", "pupil-2"):
+        assert world.launch(app.test_client(), platform, house, sub=name).status_code == 303
+    with house.database.tenant(district.id) as connection:
+        person = PersonId(connection.execute(sa.text("SELECT id FROM person LIMIT 1")).scalar_one())
+    house.rights.erase(district.id, person, by="test")
+    (registered,) = house.registrations.every(district.id)
+    begun = house.grants.withdraw.begin(district.id, registered.grant_id, by="test", reason="over")
+    assert house.grants.withdraw.finish(district.id, registered.grant_id)
+    page = f"/district/connections/{registered.grant_id}/receipts/{begun}"
+    found = {"revocation-receipt": staff.get(page).data}
+    disposition = house.rights.dispose.request(district.id, registered.grant_id, by="test")
+    house.rights.dispose.run(district.id, disposition.id)
+    found["disposition-certificate"] = staff.get(f"/district/dispositions/{disposition.id}/certificate").data
+    found["erasure-receipt"] = house.rights.erase.receipt_file(district.id, person)
+    found["log-extract"] = staff.get("/district/log/extract").data
+    found["log-checkpoint"] = staff.get("/district/log/checkpoint").data
+    clock.pass_s(DAY_S)
+    return found
+
+
+@pytest.fixture
+def verify(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., dict[str, Any]]:
+    """The command, on a machine with the file and the key set alone: whoever opens a house there fails the test."""
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps(house.document_keys.public_jwks()))
+    monkeypatch.setattr(cli, "_end_with_exit_hooks", lambda: None)  # the signals of this process are pytest's
+    monkeypatch.setattr(audit, "open_house", lambda: pytest.fail("a database was wanted"))
+
+    def command(content: bytes, known: Path = keys, *, fails: bool = False) -> dict[str, Any]:
+        file = tmp_path / "file.json"
+        file.write_bytes(content)
+        arguments = ["audit", "verify", "--receipt", str(file), "--keys", str(known), "--json"]
+        if fails:
+            with pytest.raises(SystemExit) as stop:
+                main(arguments)
+            assert stop.value.code == 1
+        else:
+            main(arguments)
+        found = json.loads(capsys.readouterr().out)
+        assert isinstance(found, dict)
+        return found
+
+    return command
+
+
+def test_each_kind_is_believed_as_it_was_signed_and_in_no_other_form(
+    files: dict[str, bytes], verify: Callable[..., dict[str, Any]], district: District, tmp_path: Path
+) -> None:
+    assert set(files) == set(KINDS)
+    strangers = tmp_path / "strangers.json"
+    known = json.loads((tmp_path / "keys.json").read_text())
+    x = known["keys"][0]["x"]
+    known["keys"][0]["x"] = ("A" if x[0] != "A" else "B") + x[1:]
+    strangers.write_text(json.dumps(known))
+    for kind, content in files.items():
+        said = verify(content)
+        assert (said["ok"], said["kind"], said["district"]) == (True, kind, str(district.id))
+        cut, changed = content[: len(content) // 2], content.replace(str(district.id).encode(), b"0" * 36, 1)
+        assert changed != content
+        for spoiled in (
+            cut,
+            changed,
+            b"",
+            b"[]",
+            b"\xff\xfe",
+            content + b"}",
+            content.replace(b'"body"', b'"bodY"', 1),
+        ):
+            refused = verify(spoiled, fails=True)
+            assert refused["detail"], kind
+            assert "ok" not in refused
+        assert verify(content, strangers, fails=True)["detail"]
+
+
+def test_a_file_says_nobodys_name(files: dict[str, bytes]) -> None:
+    for content in files.values():
+        assert b"Ada" not in content
+        assert b"pupil-1" not in content
