@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -189,8 +190,12 @@ def _connection_pages(house: House) -> Any:
 
 def _dispositions(house: House) -> Any:
     """What went, with its certificates."""
+
+    def today(connection: Connection) -> date:
+        return house.clock.now().astimezone(house.entered(connection).zone).date()
+
     parts = disposition_views.DispositionParts(
-        database=house.database, staff=partial(_staff, house), dispose=lambda: house.rights.dispose
+        database=house.database, staff=partial(_staff, house), dispose=lambda: house.rights.dispose, today=today
     )
     return disposition_views.blueprint(parts)
 

@@ -18,7 +18,7 @@ from lti_server.accounts.ways_in import Losing, losing
 from lti_server.db import Database
 from lti_server.errors import InvalidInput, NotFound
 from lti_server.ids import Clock, DistrictId, GrantId
-from lti_server.privacy import grant_view
+from lti_server.privacy import grant_view, population
 from lti_server.privacy.grant_states import WITHDRAWN, GrantState, Use
 from lti_server.privacy.grant_view import GrantView, Population
 from lti_server.privacy.revocation import Withdraw
@@ -63,7 +63,9 @@ def blueprint(parts: ConnectionParts) -> Blueprint:
         with parts.database.tenant(district_id) as connection:
             found = grant_view.view(connection, _id(grant_id), parts.population)
             lost = _lost(connection, found)
-        return render_template("accounts/connection.html", one=_shown(found, parts.clock.now()), lost=lost)
+            schools = [] if found.sections is None else population.schools(connection, found.id)
+        one = _shown(found, parts.clock.now())
+        return render_template("accounts/connection.html", one=one, lost=lost, schools=schools)
 
     @pages.get("/<grant_id>/receipts/<revocation_id>")
     @signed_in(Permission.REVOKE_GRANTS)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, date
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, render_template
 from flask_babel import format_date, format_datetime
 from flask_babel import gettext as _
+from sqlalchemy.engine import Connection
 
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission
@@ -22,11 +23,12 @@ from lti_server.web.guards import signed_in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispositionParts:
-    """`staff` is who is signed in with a permission."""
+    """`staff` is who is signed in with a permission; `today` is the entered district's day."""
 
     database: Database
     staff: Callable[[Permission], StaffSession]
     dispose: Callable[[], Dispose]
+    today: Callable[[Connection], date]
 
 
 def blueprint(parts: DispositionParts) -> Blueprint:
@@ -37,8 +39,8 @@ def blueprint(parts: DispositionParts) -> Blueprint:
     @signed_in(Permission.REVOKE_GRANTS)
     def index() -> str:
         with parts.database.tenant(_district(parts)) as connection:
-            found = parts.dispose().every(connection)
-        return render_template("accounts/dispositions.html", dispositions=[_shown(one) for one in found])
+            found, today = parts.dispose().every(connection), parts.today(connection)
+        return render_template("accounts/dispositions.html", dispositions=[_shown(one, today) for one in found])
 
     @pages.get("/<uuid:disposition_id>/certificate")
     @signed_in(Permission.REVOKE_GRANTS)
@@ -58,9 +60,12 @@ def _district(parts: DispositionParts) -> DistrictId:
     return staff.district_id
 
 
-def _shown(one: Disposition) -> dict[str, object]:
+def _shown(one: Disposition, today: date) -> dict[str, object]:
+    waits = (
+        _("waits for its day") if one.due_on > today else _("is due today") if one.due_on == today else _("is overdue")
+    )
     states = {
-        "waiting": _("waits for its day"), "running": _("under way"), "failed": _("failed, and is tried again"),
+        "waiting": waits, "running": _("under way"), "failed": _("failed, and is tried again"),
         "done": _("done"),
     }  # fmt: skip
     did = {

@@ -6,6 +6,7 @@ Widening would let in whom nobody signed for: whoever wants that makes a new gra
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -39,6 +40,21 @@ _OUTSIDE = sa.text(
     " AND s.id <> ALL(CAST(:sections AS uuid[]))"
     " AND (s.course_section_id IS NULL OR s.course_section_id <> ALL(CAST(:sections AS uuid[])))"
 )
+
+_SCHOOLS = sa.text(
+    "SELECT coalesce(school, '') AS school, count(*) FILTER (WHERE grant_reaches(:grant, id)) AS inside,"
+    " count(*) FILTER (WHERE NOT grant_reaches(:grant, id)) AS outside"
+    " FROM section WHERE grant_id = :grant GROUP BY 1 ORDER BY 1"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class School:
+    """How many classes of a school a grant reaches, and how many it does not. Without a name: of no named school."""
+
+    name: str
+    inside: int
+    outside: int
 
 
 def named(
@@ -80,6 +96,12 @@ def known(connection: Connection, grant_id: GrantId, sections: Sequence[SectionI
 def reached(connection: Connection, grant_id: GrantId) -> list[SectionId]:
     """The sections that a narrowed grant reaches."""
     return [SectionId(one) for one in connection.execute(_REACHED, {"grant": grant_id}).scalars()]
+
+
+def schools(connection: Connection, grant_id: GrantId) -> list[School]:
+    """What a grant reaches, school by school: counts of classes, nobody in them."""
+    rows = connection.execute(_SCHOOLS, {"grant": grant_id})
+    return [School(name=row.school, inside=row.inside, outside=row.outside) for row in rows]
 
 
 def outside(connection: Connection, grant_id: GrantId, keep: Sequence[SectionId]) -> Mapping[str, int]:

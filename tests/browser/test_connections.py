@@ -1,4 +1,4 @@
-"""The page of a connection in a browser: no barriers, at any width, in both languages, before and after revoking."""
+"""The pages of connections and dispositions in a browser: no barriers, at any width, in both languages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from lti_server.accounts.permissions import StaffRole
+from lti_server.app import House
+from lti_server.ids import GrantId
+from lti_server.privacy import districts
+from lti_server.privacy.districts import District
+from lti_server.privacy.grants import open_grant
+from tests import world
 from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
 from tests.browser.real_server import RealServer
+from tests.functional.test_adoption import LIMIT
 
 
 def looked_at(page: Page) -> None:
@@ -24,12 +32,8 @@ def looked_at(page: Page) -> None:
 def test_a_connection_is_revoked_without_barriers(
     view: Any, locale: str, server: RealServer, opened: Opener, complaints: list[str], tmp_path: Path
 ) -> None:
-    with server.house.database.anyone() as connection:
-        (district,) = connection.exec_driver_sql("SELECT district_ids()").scalars()
     server.launch("turtle-garden")
-    token, _ = server.house.invitations.invite(StaffRole.DATA_STEWARD, district)
-    page = opened(f"{server.url}/signin/invitation/{token}", viewport=view)
-    page.get_by_role("main").get_by_role("button").click()
+    page = staff_of(server, opened, view)
     page.goto(f"{server.url}/district/connections?lang={locale}")
     looked_at(page)
     page.get_by_role("link", name="lti").click()
@@ -43,3 +47,74 @@ def test_a_connection_is_revoked_without_barriers(
     looked_at(page)
     page.screenshot(path=tmp_path / "receipt.png", full_page=True)
     assert not complaints
+
+
+@pytest.mark.parametrize(("view", "locale"), [(PHONE, "fr"), (DESKTOP, "en")], ids=["phone-fr", "desktop-en"])
+def test_a_narrowed_connection_says_what_is_outside_without_barriers(
+    view: Any, locale: str, server: RealServer, opened: Opener, complaints: list[str], tmp_path: Path
+) -> None:
+    for number, pupil in enumerate(("ada", "bob", "cem")):
+        server.launch("turtle-garden", sub=pupil, **{"lti_context": {"id": f"course-{number}", "title": "Class"}})
+    (owner,) = districts.every(server.house.database, server.house.ring)
+    (platform,) = server.house.registrations.every(owner.id)
+    with server.house.database.tenant(owner.id) as connection:
+        # An LMS tells of no schools; a roster that does fills the same column.
+        (kept, left, _) = connection.execute(sa.text("SELECT id FROM section ORDER BY created_at")).scalars().all()
+        named = sa.text("UPDATE section SET school = :school WHERE id = :id")
+        connection.execute(named, [{"school": "Hill School", "id": kept}, {"school": "Lake School", "id": left}])
+    server.house.grants.withdraw.narrow(owner.id, platform.grant_id, [kept], by="test", reason="one class alone")
+    assert server.house.grants.withdraw.finish(owner.id, platform.grant_id, patience_s=5)
+    page = staff_of(server, opened, view)
+    page.goto(f"{server.url}/district/connections/{platform.grant_id}?lang={locale}")
+    lines = {
+        "en": ("Hill School: classes inside 1, outside 0", "Lake School: classes inside 0, outside 1"),
+        "fr": ("Hill School : classes atteintes 1, au-dehors 0", "Lake School : classes atteintes 0, au-dehors 1"),
+    }
+    for line in lines[locale]:
+        expect(page.get_by_role("listitem").filter(has_text=line)).to_have_count(1)
+    page.screenshot(path=tmp_path / "narrowed.png", full_page=True)
+    looked_at(page)
+    assert not complaints
+
+
+@pytest.mark.parametrize(("view", "locale"), [(PHONE, "fr"), (DESKTOP, "en")], ids=["phone-fr", "desktop-en"])
+def test_dispositions_are_read_without_barriers(
+    view: Any, locale: str, server: RealServer, opened: Opener, complaints: list[str], tmp_path: Path
+) -> None:
+    page = staff_of(server, opened, view)
+    page.goto(f"{server.url}/district/dispositions?lang={locale}")
+    looked_at(page)
+    house, (owner,) = server.house, districts.every(server.house.database, server.house.ring)
+    world.sign(house, owner, world.contract(house, more=LIMIT))
+    server.launch("turtle-garden")
+    (gone,) = house.registrations.every(owner.id)
+    today, dispose = house.clock.now().astimezone(owner.zone).date(), house.rights.dispose
+    for number, due in enumerate((today, today, None)):
+        grant_id = gone.grant_id if number == 0 else another_grant(house, owner)
+        house.grants.withdraw.begin(owner.id, grant_id, by="test", reason="over")
+        assert house.grants.withdraw.finish(owner.id, grant_id, patience_s=5)
+        made = dispose.request(owner.id, grant_id, by="test", due=due)
+        if number == 0:
+            dispose.run(owner.id, made.id)
+    page.reload()
+    expect(page.locator("article")).to_have_count(3)
+    due_now = {"en": "is due today", "fr": "échéance aujourd’hui"}[locale]
+    expect(page.locator("article").filter(has_text=due_now)).to_have_count(1)
+    expect(page.locator("a[download]")).to_have_count(1)
+    page.screenshot(path=tmp_path / "dispositions.png", full_page=True)
+    looked_at(page)
+    assert not complaints
+
+
+def another_grant(house: House, owner: District) -> GrantId:
+    with house.database.tenant(owner.id) as connection:
+        return open_grant(connection, owner.id, "google", house.clock.now())
+
+
+def staff_of(server: RealServer, opened: Opener, view: Any) -> Page:
+    """A data steward's browser, signed in."""
+    (district,) = districts.every(server.house.database, server.house.ring)
+    token, _ = server.house.invitations.invite(StaffRole.DATA_STEWARD, district.id)
+    page = opened(f"{server.url}/signin/invitation/{token}", viewport=view)
+    page.get_by_role("main").get_by_role("button").click()
+    return page

@@ -105,7 +105,7 @@ def test_a_contract_that_counts_from_the_confirmation_shows_no_moment_before_it(
     made = incidents.open(lost(clock), ["south"])
     page = read(f"/{made}", south, StaffRole.DATA_STEWARD)
     assert "No clock runs yet" in page
-    assert "Art. V 4: 72 hours from the confirmation" in page
+    assert "Art. V 4 · 72 hours from the confirmation" in page
 
 
 def test_each_notice_stands_there_with_its_channel_and_what_became_of_it(
