@@ -109,7 +109,7 @@ class Registry:
                 version=plugin.version,
                 spi_version=".".join(map(str, plugin.manifest.spi_version)) if plugin.manifest else "",
                 state=plugin.state.value,
-                capabilities=sorted(plugin.manifest.capabilities) if plugin.manifest else [],
+                capabilities=sorted(one.value for one in plugin.manifest.capabilities) if plugin.manifest else [],
                 reason=plugin.reason,
             )
             for plugin in self.all()

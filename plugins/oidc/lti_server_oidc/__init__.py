@@ -66,7 +66,7 @@ class OpenIdConnect(LoginProvider, GrantRevoker):
             Client(
                 client_id=self.client_id,
                 client_secret=str(config.get("client_secret") or ""),
-                authentication=str(config["authentication"]),
+                authentication=str(config.get("authentication") or "client_secret_basic"),
             ),
         )
 
@@ -74,7 +74,7 @@ class OpenIdConnect(LoginProvider, GrantRevoker):
         return self.client.address(
             self.provider().authorization_endpoint,
             request,
-            scope=str(self.config["scopes"]),
+            scope=str(self.config.get("scopes") or SCOPES),
             nonce=request.nonce,
             login_hint=request.login_hint,
             ui_locales=request.locale,

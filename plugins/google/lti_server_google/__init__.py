@@ -1,0 +1,57 @@
+"""Signing in with Google: an OpenID provider whose school systems are Workspace domains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from lti_server_oidc import OpenIdConnect
+
+from lti_server.providers import AuthorizeRequest, Capability, ConfigField, Manifest, SourceIdentity, standard_fields
+from lti_server.providers.oidc import OpenIdProvider, discover
+from lti_server_google.mapping import FIELDS, person, tenant
+
+ISSUER = "https://accounts.google.com"
+# Google's own reference names both spellings of the issuer in ID tokens.
+ISSUERS = frozenset({ISSUER, "accounts.google.com"})
+
+
+class Google(OpenIdConnect):
+    """Accounts of a Workspace domain. The `hd` claim decides which; the parameter of that name is a hint alone."""
+
+    manifest: ClassVar[Manifest] = Manifest(
+        name="google",
+        version="0.1.0",
+        spi_version=(1, 1),
+        title="Google",
+        capabilities=frozenset({Capability.LOGIN, Capability.REVOKE}),
+        config=(
+            ConfigField(name="client_id", help="Of the OAuth client in the Google Cloud console."),
+            ConfigField(name="client_secret", secret=True, help="Its secret."),
+            ConfigField(name="domain", required=False, help="The Workspace domain of your district: district.example."),
+        ),
+        tenant="domain",
+        hosts=("accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com"),
+        fields=standard_fields(*FIELDS),
+    )
+
+    def provider(self) -> OpenIdProvider:
+        return discover(self.transport, ISSUER)
+
+    def hints(self, request: AuthorizeRequest) -> Mapping[str, str]:
+        """On a shared device the account is chosen anew, among those of the domain."""
+        return {"hd": request.tenant, "prompt": "select_account"}
+
+    def fits_issuer(self, issuer: str, claims: Mapping[str, Any]) -> bool:
+        return issuer in ISSUERS
+
+    def identity(self, provider: OpenIdProvider, claims: Mapping[str, Any]) -> SourceIdentity:
+        """By `sub`, which never changes; a consumer account has no domain, and so no tenant."""
+        return SourceIdentity(
+            issuer=ISSUER,
+            client_id=self.client_id,
+            subject=str(claims["sub"]),
+            person=person(claims),
+            tenant=tenant(claims),
+            email_verified=claims.get("email_verified") is True,
+        )
