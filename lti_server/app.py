@@ -251,7 +251,7 @@ def _own_page(house: House) -> Any:
     """What is known about whoever reads it."""
 
     def who() -> OwnSession:
-        # A pupil's own sign-in has its place here: it would be asked before the cookie that a lesson's page leads to.
+        # Whoever signed in comes by a ticket, too (`/learn`): a cookie for the whole site opens no page of this kind.
         return house.rights.own_door.who(request.cookies.get(own_views.COOKIE, ""))
 
     parts = own_views.OwnParts(

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.own_door import OwnSession
 from lti_server.accounts.own_views import Account, ClassOf, Held, Known, Value, Worked
+from lti_server.accounts.own_words import FIRST
 from lti_server.accounts.store import fields_of
 from lti_server.errors import ContractForbids, NoContract
 from lti_server.house import House
@@ -150,7 +151,7 @@ def _held(kind: str, tables: Mapping[str, Rows], days: Mapping[str, int]) -> tup
             element=element, days=days.get(element),
             values=tuple(one for values in fields.values() for one in values.values()),
         )
-        for element, fields in sorted(found.items())
+        for element, fields in sorted(found.items(), key=lambda one: (one[0] not in FIRST, one[0]))
     )  # fmt: skip
 
 

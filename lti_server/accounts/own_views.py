@@ -12,13 +12,13 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from flask_babel import format_date, format_datetime
+from flask_babel import format_date, format_time
 
 from lti_server.accounts import own_words
 from lti_server.accounts.own_door import OwnDoor, OwnSession
 from lti_server.accounts.people_views import field_names, recipient_names
 from lti_server.errors import NotAllowed, NotAuthenticated
-from lti_server.privacy.element_names import educator_names, element_names, purpose_names
+from lti_server.privacy.element_names import purpose_names
 from lti_server.privacy.log_reading import Page
 from lti_server.privacy.own_requests import LONGEST, OwnCase
 from lti_server.web.guards import public, signed_in
@@ -173,7 +173,7 @@ def _door(pages: Blueprint, parts: OwnParts) -> None:
         # A page elsewhere could post a ticket of its own reader, and show somebody what is not about them.
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             raise NotAllowed("Open a lesson from your course, and choose “What is known about me” below it.")
-        key = parts.door.open(request.form.get("ticket", ""))
+        key = parts.door.open(request.form.get("ticket", ""), request.cookies.get(COOKIE, ""))
         response = make_response(redirect(url_for("me.index"), 303))
         response.set_cookie(COOKIE, key, **cookie)
         return response
@@ -189,9 +189,13 @@ def _door(pages: Blueprint, parts: OwnParts) -> None:
 
 def _words(known: Known) -> dict[str, Any]:
     return {
-        "elements": educator_names() if known.kind == "staff" else element_names(), "fields": field_names(),
+        "elements": own_words.element_names(known.kind), "fields": field_names(),
         "recipients": recipient_names(), "purposes": purpose_names(), "words": own_words,
         "day": lambda at: format_date(at.astimezone(known.zone), "long", rebase=False),
-        "moment": lambda at: format_datetime(at.astimezone(known.zone), "medium", rebase=False),
+        "moment": lambda at: _moment(at.astimezone(known.zone)),
         "calendar_day": lambda on: format_date(on, "long"),
     }  # fmt: skip
+
+
+def _moment(at: datetime) -> str:
+    return f"{format_date(at, 'long', rebase=False)}, {format_time(at, 'short', rebase=False)}"

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
+from lti_server.privacy import schedule
+from lti_server.privacy.element_names import educator_names
+from lti_server.privacy.element_names import element_names as names_of_elements
 from lti_server.privacy.log_reading import Logged
 from lti_server.privacy.own_requests import Wish
 
+FIRST = (schedule.NAME, "name")
+"""What a page begins with."""
 STAFF, OPERATOR, GRADEBOOK, LESSON, OTHER = "session:", "cli:", "grant:", "lesson:", ""
+
+
+def element_names(kind: str) -> dict[str, str]:
+    """The elements of a schedule, as a pupil or an educator calls them."""
+    if kind == "staff":
+        return educator_names()
+    return {
+        **names_of_elements(),
+        schedule.APP_ID: _("My number in my school’s learning platform"),
+        schedule.LOCAL_ID: _("My student number in the district"),
+        schedule.STATE_ID: _("My student number in the state"),
+    }
 
 
 def who_did(actor: str) -> str:

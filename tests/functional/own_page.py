@@ -54,3 +54,13 @@ def one(house: House, district: District, query: str) -> Any:
     """One value of the district's rows."""
     with house.database.tenant(district.id) as connection:
         return connection.execute(sa.text(query)).scalar_one()
+
+
+def as_owner(house: House, statement: str) -> Any:
+    """As the owner of the tables, for what the application may not do."""
+    engine = sa.create_engine(house.database.url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as owner:
+        done = owner.execute(sa.text(statement))
+        found = done.scalar_one() if done.returns_rows else None
+    engine.dispose()
+    return found
