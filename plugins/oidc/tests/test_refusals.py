@@ -69,6 +69,7 @@ TOKENS = {
     "an issuer that is no text": lambda: id_token(iss=[ISSUER]),
     "another client": lambda: id_token(aud="another"),
     "a list of clients without this one": lambda: id_token(aud=["another"]),
+    "another client that names this one as its party": lambda: id_token(aud="another", azp="lti-server"),
     "several clients and no party": lambda: id_token(aud=["lti-server", "another"]),
     "another authorised party": lambda: id_token(azp="another"),
     "no nonce": lambda: without("nonce"),

@@ -89,6 +89,9 @@ def test_documents_are_forgotten_before_they_are_too_many(documents: Documents, 
 
 
 def test_a_document_is_read_from_a_declared_host_alone(clock: FakeClock) -> None:
-    transport = HttpTransport(outbound_session(), clock).limited_to(["id.example"])
+    documents = Documents(clock)
+    documents.get(URL, 3600, Provider())  # another connection may read it, and has
+    transport = HttpTransport(outbound_session(), clock, documents=documents)
+    assert transport.limited_to(["id.example"]).public_document(URL).body == b"1"
     with pytest.raises(BrokeContract, match="not among the hosts"):
-        transport.public_document("https://elsewhere.example/keys")
+        transport.limited_to(["elsewhere.example"]).public_document(URL)
