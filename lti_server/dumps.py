@@ -111,8 +111,8 @@ def require_settled(url: str) -> None:
     if is_pending(url):
         raise ConfigurationError(
             [
-                "The database was restored from a backup, and what was erased, blocked and revoked since has not been "
-                "done again. Run `lti-server backup replay`; until then nothing works with it."
+                "The database was restored from a backup, and what was erased, revoked or otherwise narrowed since has "
+                "not been done again. Run `lti-server backup replay`; until then nothing works with it."
             ]
         )
 

@@ -33,6 +33,7 @@ from lti_server.privacy.model import Policy
 from lti_server.privacy.revocation import Withdraw
 from lti_server.privacy.signals import HeedSignals
 from lti_server.privacy.upstream import GiveBack
+from lti_server.privacy.withdrawn_again import WithdrawAgain
 from lti_server.progress.withdrawal import Frozen, Grades
 from lti_server.providers.connector import Connector
 from lti_server.providers.registry import Registry
@@ -88,6 +89,11 @@ class GrantParts:
             queue=self.tasks,
             clock=self.clock,
         )
+
+    @cached_property
+    def again(self) -> WithdrawAgain:
+        """For a restored backup."""
+        return WithdrawAgain(self.database, self.withdraw)
 
     @cached_property
     def give_back(self) -> GiveBack:

@@ -1,7 +1,8 @@
-"""After a restore: what was erased, blocked and revoked since the backup is done to the database again.
+"""After a restore: whatever narrowed since the backup is done to the database again.
 
 Read is the journal, which lies outside the database. Nothing is brought back that was short-lived: sessions, tokens and
-invitations end, mail that waited is dropped. Everything may be done twice.
+invitations end, mail that waited is dropped. What is past its time, by contract or directive, goes once more before
+anybody works with the database. Everything may be done twice.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from lti_server.accounts.corrections import held_back
 from lti_server.errors import ConfigurationError
 from lti_server.house import House
 from lti_server.ids import DistrictId, GrantId, PersonId, SectionId
+from lti_server.privacy import districts, new_use
 from lti_server.privacy.grant_states import Use
-from lti_server.privacy.journal import JournalEntry, JournalKind
+from lti_server.privacy.journal import LIFTS, JournalEntry, JournalKind
+from lti_server.privacy.model import Purpose
 
 Again = Callable[[House, JournalEntry], object]
 
 # Rows that point at others come first. What is used once counts as used; what waits to be sent is dropped.
 SHORT_LIVED = (
+    "DELETE FROM staff_access",
     "DELETE FROM lesson_token",
     "DELETE FROM session",
     "DELETE FROM service_token",
@@ -34,23 +39,39 @@ SHORT_LIVED = (
 )
 
 
+def _of(entry: JournalEntry) -> DistrictId:
+    assert entry.district_id is not None, f"an entry of the kind {entry.kind} has a district"
+    return entry.district_id
+
+
+def _grant(entry: JournalEntry) -> GrantId:
+    return GrantId(UUID(entry.said["grant"]))
+
+
 def _revoked(house: House, entry: JournalEntry) -> object:
-    uses = frozenset(map(Use, entry.said["uses"]))
-    grant = GrantId(UUID(entry.said["grant"]))
-    return house.grants.withdraw.replay(entry.district_id, grant, int(entry.said["epoch"]), uses)
+    uses, epoch = frozenset(map(Use, entry.said["uses"])), int(entry.said["epoch"])
+    return house.grants.again.revoked(_of(entry), _grant(entry), epoch, uses, at=entry.at)
 
 
 def _narrowed(house: House, entry: JournalEntry) -> object:
-    grant, keep = GrantId(UUID(entry.said["grant"])), [SectionId(UUID(one)) for one in entry.said["sections"]]
-    return house.grants.withdraw.replay_narrowing(entry.district_id, grant, int(entry.said["epoch"]), keep)
+    keep = [SectionId(UUID(one)) for one in entry.said["sections"]]
+    return house.grants.again.narrowed(_of(entry), _grant(entry), int(entry.said["epoch"]), keep)
+
+
+def _suspended(house: House, entry: JournalEntry) -> object:
+    return house.grants.again.suspended(_of(entry), _grant(entry))
+
+
+def _resumed(house: House, entry: JournalEntry) -> object:
+    return house.grants.again.resumed(_of(entry), _grant(entry))
 
 
 def _erased(house: House, entry: JournalEntry) -> object:
     """Once more where the backup knew the person; what is there of it already stays as it is."""
     person_id = PersonId(UUID(entry.said["person"]))
-    with house.database.tenant(entry.district_id) as connection:
+    with house.database.tenant(_of(entry)) as connection:
         known = connection.execute(_KNOWN, {"person": person_id}).scalar_one_or_none()
-    house.rights.erase.replay(entry.district_id, person_id)
+    house.rights.erase.replay(_of(entry), person_id)
     return known
 
 
@@ -61,13 +82,46 @@ def _blocked(house: House, entry: JournalEntry) -> object:
     return house.rights.blocks.replay(entry)
 
 
+def _put_right(house: House, entry: JournalEntry) -> object:
+    return house.rights.correct.replay(entry)
+
+
+def _disagreed(house: House, entry: JournalEntry) -> object:
+    """Who agreed once more after that is asked again: that consent is lost with the database."""
+    person_id, purpose = PersonId(UUID(entry.said["person"])), Purpose(entry.said["purpose"])
+    with house.database.tenant(_of(entry)) as connection:
+        return new_use.take_back(connection, person_id, purpose, now=entry.at)
+
+
+def _announced(house: House, entry: JournalEntry) -> object:
+    return house.rights.announce.replay(entry)
+
+
+def _answered(house: House, entry: JournalEntry) -> object:
+    return house.rights.requests.replay(entry)
+
+
+def _directed(house: House, entry: JournalEntry) -> object:
+    return house.rights.dispose.replay(entry)
+
+
 # Each kind of the journal's entries, and who does it again: a new kind is added here, or no replay ends.
 AGAIN: Mapping[JournalKind, Again] = {
     JournalKind.REVOCATION: _revoked,
     JournalKind.NARROWING: _narrowed,
+    JournalKind.SUSPENSION: _suspended,
+    JournalKind.RESUMPTION: _resumed,
     JournalKind.ERASURE: _erased,
     JournalKind.BLOCK: _blocked,
     JournalKind.UNBLOCK: _blocked,
+    JournalKind.RESTRICTION: _put_right,
+    JournalKind.UNRESTRICTION: _put_right,
+    JournalKind.CORRECTION: _put_right,
+    JournalKind.UNCORRECTION: _put_right,
+    JournalKind.CONSENT_WITHDRAWAL: _disagreed,
+    JournalKind.NOTICE: _announced,
+    JournalKind.ANSWER: _answered,
+    JournalKind.DISPOSITION: _directed,
 }
 
 
@@ -78,6 +132,13 @@ class Replayed:
     entries: Mapping[str, int]
     changed: Mapping[str, int]
     elsewhere: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a replay cannot do and people must. `corrections` are held back until then: district, person and field."""
+
+    corrections: tuple[tuple[str, PersonId, str], ...]
 
 
 def replay(house: House, entries: Sequence[JournalEntry]) -> Replayed:
@@ -94,14 +155,30 @@ def replay(house: House, entries: Sequence[JournalEntry]) -> Replayed:
     here = set(house.audit.districts())
     for district_id in (None, *here):
         _end_what_was_short_lived(house, district_id)
-    counts: Counter[str] = Counter()
-    changed: Counter[str] = Counter()
-    for entry in entries:
-        counts[entry.kind.value] += 1
-        if entry.district_id in here:
+    changed = Counter({one.kind.value: 0 for one in entries})
+    for entry in what_counts(entries):
+        if entry.district_id is None or entry.district_id in here:
             changed[entry.kind.value] += bool(AGAIN[entry.kind](house, entry))
-    elsewhere = sum(one.district_id not in here for one in entries)
+    _take_away_what_is_past_its_time(house)
+    elsewhere = sum(one.district_id is not None and one.district_id not in here for one in entries)
+    counts = Counter(one.kind.value for one in entries)
     return Replayed(entries=dict(counts), changed=dict(changed), elsewhere=elsewhere)
+
+
+def what_counts(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """Where one entry takes back another, the last one of a subject alone, so that a repeat changes nothing. Pure."""
+    paired = {*LIFTS, *LIFTS.values()}
+    last = {one.subject: number for number, one in enumerate(entries)}
+    return [one for number, one in enumerate(entries) if one.kind not in paired or last[one.subject] == number]
+
+
+def left(house: House) -> Left:
+    """What is still to be done by hand since a restore."""
+    corrections = []
+    for district in districts.every(house.database, house.ring):
+        with house.database.tenant(district.id) as connection:
+            corrections += [(district.slug, person_id, field) for person_id, field in held_back(connection)]
+    return Left(corrections=tuple(corrections))
 
 
 def _end_what_was_short_lived(house: House, district_id: DistrictId | None) -> None:
@@ -111,3 +188,12 @@ def _end_what_was_short_lived(house: House, district_id: DistrictId | None) -> N
     with scope as connection:
         for statement in SHORT_LIVED:
             connection.execute(sa.text(statement), now)
+
+
+def _take_away_what_is_past_its_time(house: House) -> None:
+    """What the worker takes away every few minutes: nobody sees it in between."""
+    for district in districts.every(house.database, house.ring):
+        with house.database.tenant(district.id) as connection:
+            while house.retain(connection, district).capped:
+                pass
+        house.rights.resume(district.id)

@@ -21,6 +21,8 @@ from lti_server.ids import Clock, DistrictId, PersonId
 from lti_server.lessons.personal_data import CATALOGUE_DATA
 from lti_server.lti.grades import DeliverGrade
 from lti_server.lti.personal_data import LTI_DATA
+from lti_server.mail import Mail
+from lti_server.privacy.announcing import Announce
 from lti_server.privacy.contracts import Policies, versions
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.disposition import Dispose
@@ -40,6 +42,7 @@ from lti_server.progress.outbox import Outbox
 from lti_server.progress.personal_data import ProgressData, cancel_jobs
 from lti_server.roster.disposal import KeptByGrants
 from lti_server.roster.personal_data import RosterData, end_stays, stays
+from lti_server.settings import Settings
 
 # A new feature that keeps data about people is named here. In this order they erase: what points at a person, or at a
 # membership, goes before it.
@@ -99,6 +102,10 @@ class Parts(Protocol):
     def doors(self) -> DoorKeys: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def mail(self) -> Mail: ...
+    @property
+    def settings(self) -> Settings: ...
     def deliver_grade(self) -> DeliverGrade: ...
     def entered(self, connection: Connection) -> District: ...
 
@@ -131,17 +138,29 @@ class RightsParts:
     @cached_property
     def correct(self) -> Correct:
         of = self.of
-        return Correct(database=of.database, district=of.entered, policies=of.policies, clock=of.clock)
+        return Correct(
+            database=of.database, district=of.entered, policies=of.policies, journal=of.journal, clock=of.clock
+        )
 
     @cached_property
     def access(self) -> StaffAccess:
         return StaffAccess(database=self.of.database, district=self.of.entered, clock=self.of.clock)
 
     @cached_property
+    def announce(self) -> Announce:
+        of = self.of
+        return Announce(of.database, of.mail.send, of.journal, of.clock, of.settings.base_url)
+
+    @cached_property
     def requests(self) -> GuardianRequests:
         of = self.of
         return GuardianRequests(
-            database=of.database, doors=of.doors, district=of.entered, policies=of.policies, clock=of.clock
+            database=of.database,
+            doors=of.doors,
+            district=of.entered,
+            policies=of.policies,
+            journal=of.journal,
+            clock=of.clock,
         )
 
     @cached_property
@@ -166,7 +185,7 @@ class RightsParts:
         return Dispose(
             database=of.database, district=of.entered, limit_of=self._disposition_days, kept=self.kept,
             erase=lambda district_id, person_id, by: self.erase(district_id, person_id, by=by, keeps_grades=True),
-            document_keys=of.document_keys, clock=of.clock,
+            document_keys=of.document_keys, journal=of.journal, clock=of.clock,
         )  # fmt: skip
 
     def _disposition_days(self, connection: Connection, district: District) -> Limit | None:

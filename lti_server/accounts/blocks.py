@@ -179,19 +179,11 @@ class Blocks:
         with self._database.tenant(district_id) as connection:
             lock_making(connection)
             district = self._district(connection)
-            row = connection.execute(
-                block.update()
-                .where(block.c.id == block_id, block.c.lifted_at.is_(None))
-                .values(lifted_at=now, lifted_by=by)
-                .returning(block.c.person_id, block.c.made_at)
-            ).one_or_none()
-            if row is None:
+            found = _lifted(connection, block_id, by=by, at=now)
+            if found is None:
                 raise NotFound("There is no such block. `lti-server person blocks` shows those there are.")
-            connection.execute(block_alias.delete().where(block_alias.c.block_id == block_id))
-            if row.person_id is not None:
-                connection.execute(_AGAIN, {"person": row.person_id, "at": row.made_at})
-            self._log(connection, district.keys, "person unblock", by, row.person_id, {"reason": reason})
-            self._journal.append(JournalKind.UNBLOCK, district_id=district_id, at=now, block=str(block_id))
+            self._log(connection, district.keys, "person unblock", by, found[0], {"reason": reason})
+        self._journal.append(JournalKind.UNBLOCK, district_id=district_id, at=now, block=str(block_id))
 
     def every(self, connection: Connection) -> list[Block]:
         """The blocks that stand in the entered district, oldest first."""
@@ -207,14 +199,12 @@ class Blocks:
     def replay(self, entry: JournalEntry) -> bool:
         """Do again what a restored backup does not know: a block, or its end. False where it knows it."""
         block_id = UUID(entry.said["block"])
+        assert entry.district_id is not None
         with self._database.tenant(entry.district_id) as connection:
             lock_making(connection)
             keys = self._district(connection).keys
             if entry.kind is JournalKind.UNBLOCK:
-                lifted = block.update().where(block.c.id == block_id, block.c.lifted_at.is_(None))
-                done = connection.execute(lifted.values(lifted_at=entry.at, lifted_by="restore")).rowcount
-                connection.execute(block_alias.delete().where(block_alias.c.block_id == block_id))
-                return done > 0
+                return _lifted(connection, block_id, by="restore", at=entry.at) is not None
             if connection.execute(sa.select(block.c.id).where(block.c.id == block_id)).one_or_none() is not None:
                 return False
             hashes = [bytes.fromhex(one) for one in entry.said["hashes"]]
@@ -314,3 +304,19 @@ class Blocks:
             object_id=person_id, population="person" if person_id else "", interest=log.Interest.OWN_DATA, payload=said,
         )  # fmt: skip
         log.record(connection, entry)
+
+
+def _lifted(connection: Connection, block_id: UUID, *, by: str, at: datetime) -> tuple[UUID | None] | None:
+    """End a block that stands, and answer with whose it was; who was known then comes back as before."""
+    row = connection.execute(
+        block.update()
+        .where(block.c.id == block_id, block.c.lifted_at.is_(None))
+        .values(lifted_at=at, lifted_by=by)
+        .returning(block.c.person_id, block.c.made_at)
+    ).one_or_none()
+    if row is None:
+        return None
+    connection.execute(block_alias.delete().where(block_alias.c.block_id == block_id))
+    if row.person_id is not None:
+        connection.execute(_AGAIN, {"person": row.person_id, "at": row.made_at})
+    return (row.person_id,)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,11 +22,14 @@ from lti_server.privacy import log, schedule
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import PersonKey
 from lti_server.privacy.districts import District
+from lti_server.privacy.journal import Journal, JournalEntry, JournalKind
 from lti_server.privacy.model import Origin, Policy, Purpose, Recipients
 from lti_server.privacy.rights import Asked, check_reason
 from lti_server.privacy.store_gate import leave
 
 LONGEST = 200
+RESTORE = "restore"
+"""Who put it there, where no value came with it: a restored backup, by the journal."""
 # Ids and addresses are what a source says they are: to change one is to speak of another account.
 CORRECTABLE = frozenset({"name", "given_name", "family_name", "middle_name", "nickname", "school", "grade"})
 
@@ -53,11 +57,18 @@ class Correct:
     """Corrections and restrictions, each with its entry in the log and the reason that the person may read."""
 
     def __init__(
-        self, *, database: Database, district: Callable[[Connection], District], policies: Policies, clock: Clock
+        self,
+        *,
+        database: Database,
+        district: Callable[[Connection], District],
+        policies: Policies,
+        journal: Journal,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._district = district
         self._policies = policies
+        self._journal = journal
         self._clock = clock
 
     def put(self, district_id: DistrictId, person_id: PersonId, field: str, value: str, asked: Asked) -> None:
@@ -71,30 +82,28 @@ class Correct:
         text = value.replace("\x00", "").strip()
         if field not in CORRECTABLE or not 0 < len(text) <= LONGEST:
             raise InvalidInput(f"Correct one of {', '.join(sorted(CORRECTABLE))}, with at most {LONGEST} characters.")
+        now = self._clock.now()
         with self._database.tenant(district_id) as connection:
             whose = self._whose(connection, person_id, asked)
             element = self._allowed(connection, whose, field)
-            insert = pg.insert(correction).values(
-                district_id=district_id, person_id=person_id, field=field, corrected_by=asked.by,
-                corrected_at=self._clock.now(),
-                ciphertext=whose.key.seal("correction", "ciphertext", f"{person_id}|{field}", text),
-            )  # fmt: skip
-            names = ("ciphertext", "corrected_by", "corrected_at")
-            connection.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["person_id", "field"], set_={name: insert.excluded[name] for name in names}
-                )
-            )
+            _pin(connection, whose, person_id, field, text, by=asked.by, at=now)
             self._note(connection, whose, person_id, asked, element)
+            self._journal.append(
+                JournalKind.CORRECTION, district_id=district_id, at=now, person=str(person_id), field=field
+            )
 
     def drop(self, district_id: DistrictId, person_id: PersonId, field: str, asked: Asked) -> None:
         """Let the sources say again what a field is. Raises NotFound where nothing was corrected."""
+        now = self._clock.now()
         with self._database.tenant(district_id) as connection:
             whose = self._whose(connection, person_id, asked)
             c = correction.c
             if not connection.execute(correction.delete().where(c.person_id == person_id, c.field == field)).rowcount:
                 raise NotFound("This field was not corrected.")
             self._note(connection, whose, person_id, asked, "")
+        self._journal.append(
+            JournalKind.UNCORRECTION, district_id=district_id, at=now, person=str(person_id), field=field
+        )
 
     def restrict(
         self, district_id: DistrictId, person_id: PersonId, recipients: Recipients, asked: Asked, *, lift: bool = False
@@ -104,24 +113,52 @@ class Correct:
         Raises:
             InvalidInput: no reason. NotFound: there is no such person.
         """
-        r = disclosure_restriction.c
+        r, now = disclosure_restriction.c, self._clock.now()
+        told = {"person": str(person_id), "recipients": recipients.value}
         with self._database.tenant(district_id) as connection:
             whose = self._whose(connection, person_id, asked)
             if lift:
-                mine = disclosure_restriction.delete().where(r.person_id == person_id)
-                connection.execute(mine.where(r.recipients == recipients.value))
+                _lift(connection, person_id, recipients.value, until=now)
             else:
-                connection.execute(
-                    pg.insert(disclosure_restriction)
-                    .values(
-                        district_id=district_id, person_id=person_id, recipients=recipients.value,
-                        restricted_by=asked.by, restricted_at=self._clock.now(),
-                    )
-                    .on_conflict_do_nothing()
-                )  # fmt: skip
+                _restrict(connection, district_id, person_id, recipients.value, by=asked.by, at=now)
             self._note(connection, whose, person_id, asked, "")
             stands = sa.select(r.recipients).where(r.person_id == person_id).order_by(r.recipients)
-            return list(connection.execute(stands).scalars())
+            found = list(connection.execute(stands).scalars())
+            if not lift:
+                self._journal.append(JournalKind.RESTRICTION, district_id=district_id, at=now, **told)
+        if lift:
+            self._journal.append(JournalKind.UNRESTRICTION, district_id=district_id, at=now, **told)
+        return found
+
+    def replay(self, entry: JournalEntry) -> bool:
+        """Do again what a restored backup does not know; False where it does, or does not know the person.
+
+        The right value is nowhere outside the database: a field that was corrected says nothing until it is corrected
+        again, for what the backup has of it is known to be wrong.
+        """
+        assert entry.district_id is not None
+        person_id, at = PersonId(UUID(entry.said["person"])), entry.at
+        with self._database.tenant(entry.district_id) as connection:
+            found = sa.select(person.c.kind, person.c.wrapped_key).where(person.c.id == person_id)
+            row = connection.execute(found).one_or_none()
+            if row is None or row.wrapped_key is None:
+                return False
+            if entry.kind is JournalKind.RESTRICTION:
+                return _restrict(connection, entry.district_id, person_id, entry.said["recipients"], by=RESTORE, at=at)
+            if entry.kind is JournalKind.UNRESTRICTION:
+                return _lift(connection, person_id, entry.said["recipients"], until=at)
+            c = correction.c
+            mine = (c.person_id == person_id, c.field == entry.said["field"])
+            if entry.kind is JournalKind.UNCORRECTION:
+                return connection.execute(correction.delete().where(*mine, c.corrected_at <= at)).rowcount > 0
+            known = sa.select(c.field).where(*mine, c.corrected_at >= at)
+            if connection.execute(known).one_or_none() is not None:
+                return False
+            district = self._district(connection)
+            key = district.keys.person_key(person_id, bytes(row.wrapped_key))
+            whose = _Whose(district=district, kind=row.kind, key=key)
+            _pin(connection, whose, person_id, entry.said["field"], "", by=RESTORE, at=at)
+            return True
 
     def _whose(self, connection: Connection, person_id: PersonId, asked: Asked) -> _Whose:
         check_reason(asked.reason)
@@ -149,6 +186,46 @@ class Correct:
             payload=asked.details,
         )  # fmt: skip
         log.record(connection, entry)
+
+
+def _pin(
+    connection: Connection, whose: _Whose, person_id: PersonId, field: str, text: str, *, by: str, at: datetime
+) -> None:
+    insert = pg.insert(correction).values(
+        district_id=whose.district.id, person_id=person_id, field=field, corrected_by=by, corrected_at=at,
+        ciphertext=whose.key.seal("correction", "ciphertext", f"{person_id}|{field}", text),
+    )  # fmt: skip
+    names = ("ciphertext", "corrected_by", "corrected_at")
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["person_id", "field"], set_={name: insert.excluded[name] for name in names}
+        )
+    )
+
+
+def _restrict(
+    connection: Connection, district_id: DistrictId, person_id: PersonId, recipients: str, *, by: str, at: datetime
+) -> bool:
+    insert = pg.insert(disclosure_restriction).values(
+        district_id=district_id, person_id=person_id, recipients=recipients, restricted_by=by, restricted_at=at
+    )
+    made = insert.on_conflict_do_nothing().returning(disclosure_restriction.c.person_id)
+    return connection.execute(made).one_or_none() is not None
+
+
+def _lift(connection: Connection, person_id: PersonId, recipients: str, *, until: datetime) -> bool:
+    r = disclosure_restriction.c
+    mine = disclosure_restriction.delete().where(r.person_id == person_id, r.recipients == recipients)
+    return connection.execute(mine.where(r.restricted_at <= until)).rowcount > 0
+
+
+def held_back(connection: Connection) -> list[tuple[PersonId, str]]:
+    """The fields in the entered district that a restore holds back until they are corrected again, and whose."""
+    c = correction.c
+    rows = connection.execute(
+        sa.select(c.person_id, c.field).where(c.corrected_by == RESTORE).order_by(c.person_id, c.field)
+    )
+    return [(PersonId(row.person_id), str(row.field)) for row in rows]
 
 
 def _kept(policy: Policy | None, kind: str, field: str) -> str | None:

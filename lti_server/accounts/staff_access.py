@@ -225,7 +225,7 @@ def _names(person_id: PersonId, key: PersonKey, fields: Any, corrections: Any) -
     }
     for name, sealed in corrections or ():
         names[name] = key.open("correction", "ciphertext", f"{person_id}|{name}", bytes.fromhex(sealed))
-    return names
+    return {name: text for name, text in names.items() if text}  # one that a restore holds back says nothing
 
 
 # An e-mail is found by its lookup, too: a search asks for none but the student number's.

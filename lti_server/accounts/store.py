@@ -279,7 +279,10 @@ def fields_of(
         if reading.allows_stored(row.kind, row.person_id, row.field, row.corrected_at):
             key = opened.setdefault(row.person_id, keys.person_key(PersonId(row.person_id), bytes(row.wrapped_key)))
             text = key.open("correction", "ciphertext", f"{row.person_id}|{row.field}", bytes(row.ciphertext))
-            found.setdefault(row.person_id, {})[row.field] = text
+            fields = found.setdefault(row.person_id, {})
+            fields.pop(row.field, None)
+            if text:  # one that a restore holds back says nothing
+                fields[row.field] = text
     return found
 
 

@@ -18,13 +18,14 @@ from lti_server.migrate import make_role, revisions, upgrade
 from lti_server.postgres import database_urls
 from lti_server.privacy import districts
 from lti_server.privacy.journal import FILE, Journal, JournalEntry
+from lti_server.replay import left
 from lti_server.replay import replay as do_again
 from lti_server.settings import Settings
 from lti_server.web.logs import init_logs
 
 NOT_IN_IT = (
     "LTI_SERVER_SECRET_KEYS: without them nobody can read the backup, with them anyone can. Keep them in a safe.",
-    f"{FILE} in LTI_SERVER_DATA_DIR: what was erased, blocked and revoked. A restore needs the newest one.",
+    f"{FILE} in LTI_SERVER_DATA_DIR: whatever was narrowed since. A restore needs the newest one.",
     "the other settings of this machine",
 )
 JOURNALS = click.option(
@@ -32,7 +33,7 @@ JOURNALS = click.option(
     help=f"The journal; one option for each machine's. Without it: {FILE} in LTI_SERVER_DATA_DIR.",
 )  # fmt: skip
 NO_JOURNAL = click.option(
-    "--no-journal", is_flag=True, help="There is none: nothing was ever erased, blocked or revoked here."
+    "--no-journal", is_flag=True, help="There is none: nothing was ever erased, revoked or otherwise narrowed here."
 )
 
 
@@ -64,7 +65,7 @@ def create(file: Path) -> dict[str, Any]:
 @NO_JOURNAL
 @answers
 def restore(file: Path, replace: bool, journals: tuple[Path, ...], no_journal: bool) -> dict[str, Any]:
-    """Put FILE into the database, then do again what was erased, blocked and revoked since."""
+    """Put FILE into the database, then do again whatever was erased, revoked or otherwise narrowed since."""
     settings = _settings()
     entries = _entries(settings, journals, no_journal)
     url, owner_url = database_urls(settings)
@@ -78,7 +79,7 @@ def restore(file: Path, replace: bool, journals: tuple[Path, ...], no_journal: b
 @NO_JOURNAL
 @answers
 def replay(journals: tuple[Path, ...], no_journal: bool) -> dict[str, Any]:
-    """Do again what was erased, blocked and revoked, where a restore was interrupted; harmless at any time."""
+    """Do again what the journal tells, where a restore was interrupted; harmless at any time."""
     settings = _settings()
     entries = _entries(settings, journals, no_journal)
     url, owner_url = database_urls(settings)
@@ -125,11 +126,17 @@ def _replayed(
                 ]
             )
         done = do_again(house, entries)
+        open_ = left(house)
         _noted(house, act)
     finally:
         house.database.dispose()
     dumps.settle(owner_url)
-    return {"ok": True, "entries": dict(done.entries), "changed": dict(done.changed), "elsewhere": done.elsewhere}
+    return {
+        "ok": True, "entries": dict(done.entries), "changed": dict(done.changed), "elsewhere": done.elsewhere,
+        "to_correct": [
+            {"district": slug, "person": str(person), "field": field} for slug, person, field in open_.corrections
+        ],
+    }  # fmt: skip
 
 
 def _note(settings: Settings, url: str, act: str) -> None:

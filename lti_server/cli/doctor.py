@@ -15,7 +15,7 @@ from urllib.request import ProxyHandler, build_opener
 import click
 import psycopg
 
-from lti_server import walls
+from lti_server import dumps, walls
 from lti_server.app import build_house
 from lti_server.db import application_role, connect, database_name
 from lti_server.errors import ConfigurationError, LtiServerError
@@ -23,6 +23,7 @@ from lti_server.mail import connected
 from lti_server.migrate import revisions
 from lti_server.postgres import database_urls
 from lti_server.providers.registry import PluginState, look_at_plugins
+from lti_server.replay import left
 from lti_server.settings import Settings
 
 MOST_SKEW_S = 5.0
@@ -133,6 +134,7 @@ def _database(settings: Settings) -> Iterator[Check]:
     try:
         with connect(url, role=role, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             yield from (check(connection) for check in _DATABASE_CHECKS)
+        yield _restore(settings, url)
         if settings.secret_keys:
             yield _wrapped(settings, url)
     except psycopg.Error:
@@ -142,6 +144,28 @@ def _database(settings: Settings) -> Iterator[Check]:
             detail=f"the login may not become {role}. Run `lti-server db upgrade` with the owner's login "
             "(LTI_SERVER_DATABASE_OWNER_URL).",
         )
+
+
+def _restore(settings: Settings, url: str) -> Check:
+    """Whether the database came from a backup, and what of it waits for people."""
+    name = "restore"
+    if dumps.is_pending(url):
+        detail = "the database came from a backup, and the journal is not replayed. Run `lti-server backup replay`."
+        return Check(name=name, ok=False, detail=detail)
+    if not settings.secret_keys:
+        return Check(name=name, ok=True, detail="nothing waits for the journal")
+    house = build_house(settings, url)
+    try:
+        open_ = left(house)
+    finally:
+        house.database.dispose()
+    if open_.corrections:
+        detail = (
+            f"{len(open_.corrections)} corrections were lost, and the fields are held back. `lti-server backup replay` "
+            "lists them; put each right with `lti-server person correct`."
+        )
+        return Check(name=name, ok=False, detail=detail)
+    return Check(name=name, ok=True, detail="nothing waits since a restore")
 
 
 def _wrapped(settings: Settings, url: str) -> Check:

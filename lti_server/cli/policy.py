@@ -14,9 +14,10 @@ from lti_server.cli.output import answers
 from lti_server.errors import NoContract, NotFound
 from lti_server.ids import PersonId
 from lti_server.privacy import districts, new_use, notices
-from lti_server.privacy.announcing import Announce, announcement
+from lti_server.privacy.announcing import announcement
 from lti_server.privacy.contracts import in_force
 from lti_server.privacy.districts import District
+from lti_server.privacy.journal import JournalKind
 from lti_server.privacy.model import Purpose
 from lti_server.privacy.notices import Version
 
@@ -45,7 +46,7 @@ def announce(
         acts_on=acts_on.date(), material=material, purposes=named, summary_en=summary_en, summary_fr=summary_fr
     )
     told = districts.every(house.database, house.ring)
-    done = Announce(house.database, house.mail.send, house.clock, house.settings.base_url)(told, make, by=operator())
+    done = house.rights.announce(told, make, by=operator())
     return {**_plain(done.version), "mails": done.mails, "districts_without_office": list(done.silent)}
 
 
@@ -95,8 +96,12 @@ def withdraw(person_id: str, purpose: str) -> dict[str, Any]:
     house = open_house()
     owner, wanted = _found(house, person_id)
     with house.database.tenant(owner.id) as connection:
-        stood = new_use.take_back(connection, wanted, Purpose(purpose), now=house.clock.now())
+        now = house.clock.now()
+        stood = new_use.take_back(connection, wanted, Purpose(purpose), now=now)
         note(house, owner, "policy withdraw", on=connection, person=str(wanted), purpose=purpose)
+        house.journal.append(
+            JournalKind.CONSENT_WITHDRAWAL, district_id=owner.id, at=now, person=str(wanted), purpose=purpose
+        )
     return {"ok": True, "person": str(wanted), "purpose": purpose, "withdrawn": stood}
 
 

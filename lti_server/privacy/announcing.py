@@ -14,6 +14,7 @@ from lti_server.ids import Clock, DistrictId
 from lti_server.mail import Message
 from lti_server.privacy import contracts, log, notices
 from lti_server.privacy.districts import District
+from lti_server.privacy.journal import Journal, JournalEntry, JournalKind
 from lti_server.privacy.model import Contract, Purpose
 from lti_server.privacy.notices import Version
 from lti_server.web.languages import N_, spoken
@@ -23,6 +24,9 @@ SUBJECT = N_("A change of the privacy notice")
 TEXT = N_(
     "From {day} on, version {version} of the privacy notice acts. Until then nothing changes.\n\n{summary}\n\n"
     "The notice: {address}\n\nA new use of data that are here already wants the consent of each person."
+)
+LOST = N_(
+    "The words of this version were lost with the server's database. What data are used for stands as it was said."
 )
 
 Send = Callable[[Connection, DistrictId | None, Message], UUID]
@@ -40,9 +44,10 @@ class Announced:
 class Announce:
     """Announces a version, once, to everybody whom a contract in force names as an office of its district."""
 
-    def __init__(self, database: Database, send: Send, clock: Clock, base_url: str) -> None:
+    def __init__(self, database: Database, send: Send, journal: Journal, clock: Clock, base_url: str) -> None:
         self._database = database
         self._send = send
+        self._journal = journal
         self._clock = clock
         self._base_url = base_url
 
@@ -65,7 +70,20 @@ class Announce:
                 if not addresses:
                     silent.append(district.slug)
                 log.record(connection, _entry(district, version, len(addresses), by, now))
+            self._journal.append(
+                JournalKind.NOTICE, district_id=None, at=now, acts_on=version.acts_on.isoformat(),
+                material=version.material, purposes=sorted(one.value for one in version.purposes),
+            )  # fmt: skip
         return Announced(version=version, mails=mails, silent=tuple(silent))
+
+    def replay(self, entry: JournalEntry) -> bool:
+        """Let a version act again that a restored backup does not know; its words are lost, and the notice says so."""
+        with self._database.anyone() as connection:
+            return notices.announced_again(
+                connection, acts_on=date.fromisoformat(entry.said["acts_on"]), material=entry.said["material"],
+                purposes=frozenset(map(Purpose, entry.said["purposes"])), summary_en=spoken("en")(LOST),
+                summary_fr=spoken("fr")(LOST), at=entry.at,
+            )  # fmt: skip
 
     def _message(self, district: District, version: Version, address: str) -> Message:
         said = spoken(district.locale)

@@ -23,6 +23,7 @@ from lti_server.privacy import grants, log
 from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.grant_states import WITHDRAWN, GrantState
+from lti_server.privacy.journal import Journal, JournalEntry, JournalKind
 from lti_server.privacy.model import Limit
 from lti_server.privacy.signed_documents import Kind
 from lti_server.privacy.tables import disposition as table
@@ -94,6 +95,7 @@ class Dispose:
         kept: Kept,
         erase: Erase,
         document_keys: DocumentKeys,
+        journal: Journal,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -102,6 +104,7 @@ class Dispose:
         self._kept = kept
         self._erase = erase
         self._document_keys = document_keys
+        self._journal = journal
         self._clock = clock
 
     def request(
@@ -142,7 +145,30 @@ class Dispose:
             )  # fmt: skip
             told = {"disposition": str(made), "due_on": due_on.isoformat(), "returned": returned}
             self._log(connection, district, "disposition request", by, grant_id, told)
-            return _read(connection, made)
+            return self._kept_outside(district_id, _read(connection, made))
+
+    def _kept_outside(self, district_id: DistrictId, taken: Disposition) -> Disposition:
+        self._journal.append(
+            JournalKind.DISPOSITION, district_id=district_id, at=taken.requested_at, disposition=str(taken.id),
+            grant="" if taken.grant_id is None else str(taken.grant_id), due=taken.due_on.isoformat(),
+            days=taken.days, returned=taken.returned,
+        )  # fmt: skip
+        return taken
+
+    def replay(self, entry: JournalEntry) -> bool:
+        """Take a directive again that a restored backup does not know, for its day; False where there is none to take.
+
+        One of a connection that the backup does not know has nothing to dispose of.
+        """
+        said, district_id = entry.said, entry.district_id
+        values = {
+            "id": UUID(said["disposition"]), "district": district_id, "at": entry.at,
+            "grant": UUID(said["grant"]) if said["grant"] else None,
+            "due": date.fromisoformat(said["due"]), "days": said["days"], "returned": said["returned"],
+        }  # fmt: skip
+        assert district_id is not None
+        with self._database.tenant(district_id) as connection:
+            return connection.execute(_AGAIN, values).rowcount > 0
 
     def every(self, connection: Connection) -> list[Disposition]:
         """Directives of the entered district, oldest first. Overdue is one whose day is over, and that is not done."""
@@ -272,6 +298,12 @@ _BY_CONTRACT = sa.text(
     " FROM revocation r JOIN grants g ON g.id = r.grant_id"
     " WHERE g.state = 'revoked' AND r.dispose_by <= :today"
     " AND NOT EXISTS (SELECT FROM disposition d WHERE d.grant_id = r.grant_id)"
+    " ON CONFLICT DO NOTHING"
+)
+_AGAIN = sa.text(
+    "INSERT INTO disposition (id, district_id, grant_id, asked_by, requested_at, due_on, days, clause, returned, state)"
+    " SELECT :id, :district, :grant, 'restore', :at, :due, :days, 'the directive before the restore', :returned,"
+    " 'waiting' WHERE CAST(:grant AS uuid) IS NULL OR EXISTS (SELECT FROM grants WHERE id = :grant)"
     " ON CONFLICT DO NOTHING"
 )
 _ERASED = sa.text("SELECT count(*) FROM erasure WHERE asked_by = :by AND erased_at IS NOT NULL")

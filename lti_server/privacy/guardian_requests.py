@@ -20,6 +20,7 @@ from lti_server.privacy import log
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
+from lti_server.privacy.journal import Journal, JournalEntry, JournalKind
 from lti_server.privacy.tables import guardian_request
 
 LONGEST = 4_000
@@ -49,12 +50,14 @@ class GuardianRequests:
         doors: DoorKeys,
         district: Callable[[Connection], District],
         policies: Policies,
+        journal: Journal,
         clock: Clock,
     ) -> None:
         self._database = database
         self._doors = doors
         self._district = district
         self._policies = policies
+        self._journal = journal
         self._clock = clock
 
     def open(self, slug: str, text: str) -> None:
@@ -106,13 +109,18 @@ class GuardianRequests:
         Raises:
             NotFound: the district has no such case that is open.
         """
-        r = guardian_request.c
+        now = self._clock.now()
         with self._database.tenant(district_id) as connection:
-            done = guardian_request.update().where(r.id == case_id, r.answered_at.is_(None))
-            values = {"answered_at": self._clock.now(), "answered_by": by, "sealed": None}
-            if not connection.execute(done.values(**values)).rowcount:
+            if not _answer(connection, case_id, by=by, at=now):
                 raise NotFound("There is no such request, or it was answered.")
             self._log(connection, self._district(connection), by, "request answer", log.Interest.SCHOOL_OFFICIAL)
+            self._journal.append(JournalKind.ANSWER, district_id=district_id, at=now, case=str(case_id))
+
+    def replay(self, entry: JournalEntry) -> bool:
+        """Wipe again what a restored backup has of a case that was answered; False where there is nothing."""
+        assert entry.district_id is not None
+        with self._database.tenant(entry.district_id) as connection:
+            return _answer(connection, UUID(entry.said["case"]), by="restore", at=entry.at)
 
     def expire(self, connection: Connection) -> None:
         """Wipe what is too old in the entered district."""
@@ -134,3 +142,9 @@ def due_on(connection: Connection, policies: Policies, district: District, now: 
     contract_id = in_force(connection, district.zone, now)
     limit = None if contract_id is None else policies.of(connection, contract_id).limits.get(ACCESS)
     return None if limit is None else now.astimezone(district.zone).date() + timedelta(days=limit.value)
+
+
+def _answer(connection: Connection, case_id: UUID, *, by: str, at: datetime) -> bool:
+    r = guardian_request.c
+    done = guardian_request.update().where(r.id == case_id, r.answered_at.is_(None))
+    return connection.execute(done.values(answered_at=at, answered_by=by, sealed=None)).rowcount > 0

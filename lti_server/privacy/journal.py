@@ -1,8 +1,9 @@
-"""What a restored backup must not bring back: erasures, blocks and revocations, in a file outside the database.
+"""What a restored backup must not bring back: whatever narrowed since, in a file outside the database.
 
-The file is `journal.jsonl` in DATA_DIR, one JSON object a line, only added to. A line is on the disk before the
-transaction that it tells of commits: what was acknowledged is never missing, and what was rolled back after its line
-was written is done once more at a restore. There are ids of ours and keyed hashes in it, and nothing about a person.
+The file is `journal.jsonl` in DATA_DIR, one JSON object a line, only added to. A line that narrows is on the disk
+before the transaction that it tells of commits: what was acknowledged is never missing, and what was rolled back after
+its line was written is done once more at a restore. A line that lifts something (`LIFTS`) comes after the commit: where
+a crash loses it, the narrower stands. There are ids of ours and keyed hashes in it, and nothing about a person.
 Where several machines run commands or serve, each has a file of its own, or DATA_DIR lies on a disk that they share.
 """
 
@@ -42,6 +43,37 @@ class JournalKind(StrEnum):
     """`grant`, `epoch`: as of which epoch it is withdrawn; `uses`: what was taken from it."""
     NARROWING = "narrowing"
     """`grant`, `epoch`; `sections`: those that it reaches from then on."""
+    SUSPENSION = "suspension"
+    """`grant`: that is frozen."""
+    RESUMPTION = "resumption"
+    """`grant`: that goes on."""
+    RESTRICTION = "restriction"
+    """`person`, `recipients`: the class of recipients to whom nothing of the person goes."""
+    UNRESTRICTION = "unrestriction"
+    """`person`, `recipients`: of a restriction that was lifted."""
+    CORRECTION = "correction"
+    """`person`, `field`: what was put right. The value is not here, so a restore holds the field back."""
+    UNCORRECTION = "uncorrection"
+    """`person`, `field`: what the sources say again."""
+    CONSENT_WITHDRAWAL = "consent_withdrawal"
+    """`person`, `purpose`: the new use that somebody does not agree to any more."""
+    NOTICE = "notice"
+    """`acts_on`, `material`, `purposes`: a version of the privacy notice. It is every district's."""
+    ANSWER = "answer"
+    """`case`: a guardian's request that was answered, so that its text went."""
+    DISPOSITION = "disposition"
+    """`disposition`: its id; `grant`: of which alone, empty for the district; `due`, `days`, `returned`."""
+
+
+LIFTS: Mapping[JournalKind, JournalKind] = MappingProxyType(
+    {
+        JournalKind.UNBLOCK: JournalKind.BLOCK,
+        JournalKind.RESUMPTION: JournalKind.SUSPENSION,
+        JournalKind.UNRESTRICTION: JournalKind.RESTRICTION,
+        JournalKind.UNCORRECTION: JournalKind.CORRECTION,
+    }
+)
+"""What takes back what, and from where a later line counts alone."""
 
 
 def _id(value: object) -> bool:
@@ -54,6 +86,22 @@ def _hash(value: object) -> bool:
 
 def _word(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[a-z0-9_-]{0,64}", value) is not None
+
+
+def _said(value: object) -> bool:
+    return _word(value) and value != ""
+
+
+def _id_or_none(value: object) -> bool:
+    return value == "" or _id(value)
+
+
+def _day(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
+
+
+def _flag(value: object) -> bool:
+    return isinstance(value, bool)
 
 
 def _number(value: object) -> bool:
@@ -72,8 +120,27 @@ MEMBERS: Mapping[JournalKind, Mapping[str, Callable[[object], bool]]] = MappingP
         JournalKind.UNBLOCK: {"block": _id},
         JournalKind.REVOCATION: {"grant": _id, "epoch": _number, "uses": _all(_word)},
         JournalKind.NARROWING: {"grant": _id, "epoch": _number, "sections": _all(_id)},
+        JournalKind.SUSPENSION: {"grant": _id},
+        JournalKind.RESUMPTION: {"grant": _id},
+        JournalKind.RESTRICTION: {"person": _id, "recipients": _said},
+        JournalKind.UNRESTRICTION: {"person": _id, "recipients": _said},
+        JournalKind.CORRECTION: {"person": _id, "field": _said},
+        JournalKind.UNCORRECTION: {"person": _id, "field": _said},
+        JournalKind.CONSENT_WITHDRAWAL: {"person": _id, "purpose": _said},
+        JournalKind.NOTICE: {"acts_on": _day, "material": _flag, "purposes": _all(_said)},
+        JournalKind.ANSWER: {"case": _id},
+        JournalKind.DISPOSITION: {
+            "disposition": _id,
+            "grant": _id_or_none,
+            "due": _day,
+            "days": _number,
+            "returned": _flag,
+        },
     }
 )
+
+
+OF_EVERY_DISTRICT = frozenset({JournalKind.NOTICE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +148,16 @@ class JournalEntry:
     """One line; `said` has the members of its kind."""
 
     kind: JournalKind
-    district_id: DistrictId
+    district_id: DistrictId | None
     at: datetime
     said: Mapping[str, Any]
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """What it is of: of the lines of one subject that take each other back, the last one counts."""
+        about = LIFTS.get(self.kind, self.kind)
+        named = ("block",) if about is JournalKind.BLOCK else tuple(MEMBERS[about])
+        return (about.value, str(self.district_id), *(str(self.said[name]) for name in named))
 
 
 class Journal:
@@ -96,15 +170,20 @@ class Journal:
     def within(cls, data_dir: Path) -> Journal:
         return cls(data_dir / FILE)
 
-    def append(self, kind: JournalKind, *, district_id: DistrictId, at: datetime, **said: object) -> None:
-        """Put a line on the disk before this returns. Call it last in the transaction that it tells of.
+    def append(self, kind: JournalKind, *, district_id: DistrictId | None, at: datetime, **said: object) -> None:
+        """Put a line on the disk before this returns. Call it last in the transaction that it tells of; for what
+        lifts something (`LIFTS`), after its commit. Without a district it is of every one.
 
         Raises:
             ValueError: the members are not those of the kind, or hold what is no id, hash, word or number.
             OSError: the disk does not take it; let the transaction roll back.
         """
         _check(kind, said)
-        own = {"kind": kind.value, "district": str(district_id), "at": at.astimezone(UTC).isoformat()}
+        own = {
+            "kind": kind.value,
+            "district": str(district_id) if district_id else "",
+            "at": at.astimezone(UTC).isoformat(),
+        }
         line = json.dumps({**own, **said}, separators=(",", ":")).encode() + b"\n"
         with self._locked() as file:
             os.ftruncate(file, _whole(file))
@@ -134,7 +213,10 @@ class Journal:
             said = {name: value for name, value in found.items() if name not in OWN_MEMBERS}
             _check(kind, said)
             at = datetime.fromisoformat(found["at"])
-            return JournalEntry(kind=kind, district_id=DistrictId(UUID(found["district"])), at=at, said=said)
+            district_id = DistrictId(UUID(found["district"])) if found["district"] else None
+            if (district_id is None) != (kind in OF_EVERY_DISTRICT) or at.tzinfo is None:
+                raise ValueError("a line of nobody's")
+            return JournalEntry(kind=kind, district_id=district_id, at=at, said=said)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(
                 [f"Line {number} of {self._path} is not what this program wrote. Bring the file back from a copy."]

@@ -108,6 +108,7 @@ def take_back(connection: Connection, person_id: PersonId, purpose: Purpose, *, 
     changed = (
         table.update()
         .where(table.c.person_id == person_id, table.c.purpose == purpose.value, table.c.withdrawn_at.is_(None))
+        .where(table.c.given_at <= now)
         .values(withdrawn_at=now)
     )
     return connection.execute(changed).rowcount > 0

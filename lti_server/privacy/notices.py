@@ -71,6 +71,33 @@ def announce(
     return made
 
 
+def announced_again(
+    connection: Connection,
+    *,
+    acts_on: date,
+    material: bool,
+    purposes: frozenset[Purpose],
+    summary_en: str,
+    summary_fr: str,
+    at: datetime,
+) -> bool:
+    """Put a version that a restored backup does not know behind those that it has; False where it knows it.
+
+    Whatever it does not name is used for nothing from its day on, as before the restore.
+    """
+    known = versions(connection)
+    if known and known[0].announced_at >= at:
+        return False
+    connection.execute(
+        table.insert().values(
+            id=new_id(), version=(known[0].version if known else 1) + 1, acts_on=acts_on, material=material,
+            purposes=sorted(one.value for one in purposes), summary_en=summary_en, summary_fr=summary_fr,
+            announced_at=at,
+        )
+    )  # fmt: skip
+    return True
+
+
 def _times(acts_on: date, soonest: date, last: Version | None) -> list[tuple[str, str]]:
     if acts_on < soonest:
         return [

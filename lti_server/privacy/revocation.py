@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.db import Database
-from lti_server.errors import Conflict, NotFound
+from lti_server.errors import Conflict
 from lti_server.ids import Clock, DistrictId, GrantId, SectionId, new_id
 from lti_server.privacy import grants, log, population
 from lti_server.privacy.districts import District
-from lti_server.privacy.grant_states import WITHDRAWN, GrantState, Use
+from lti_server.privacy.grant_states import GrantState, Use
 from lti_server.privacy.journal import Journal, JournalKind
 from lti_server.privacy.participants import Done, Participant, Withdrawal
 from lti_server.privacy.tables import grants as grants_table
@@ -89,7 +89,10 @@ class Withdraw:
 
     def suspend_on(self, connection: Connection, grant_id: GrantId, *, by: str, reason: str = "") -> None:
         """`suspend` on the caller's transaction, in the entered district."""
-        self._move(connection, grant_id, GrantState.SUSPENDED, "grant suspend", by, reason)
+        district = self._move(connection, grant_id, GrantState.SUSPENDED, "grant suspend", by, reason)
+        self._journal().append(
+            JournalKind.SUSPENSION, district_id=district.id, at=self._clock.now(), grant=str(grant_id)
+        )
 
     def resume(self, district_id: DistrictId, grant_id: GrantId, *, by: str, reason: str = "") -> None:
         """Let a suspended grant go on.
@@ -102,6 +105,8 @@ class Withdraw:
                 raise Conflict("This connection is not suspended, so there is nothing to resume.")
             self._move(connection, grant_id, GrantState.ACTIVE, "grant resume", by, reason)
             self._resumed(connection, district_id, grant_id)
+            now = self._clock.now()
+        self._journal().append(JournalKind.RESUMPTION, district_id=district_id, at=now, grant=str(grant_id))
 
     def begin(
         self,
@@ -128,15 +133,18 @@ class Withdraw:
         by: str,
         reason: str,
         uses: frozenset[Use] = frozenset(Use),
+        asked_at: datetime | None = None,
     ) -> UUID:
         """Phase 1 on the caller's transaction, in the entered district: it holds once that has committed.
+
+        `asked_at`: where it is done again after a restore, when it was asked for; the contract's days count from it.
 
         Raises:
             NotFound, Conflict: as `begin`.
         """
         now, district = self._clock.now(), self._district(connection)
         sealed = district.keys.seal("revocation", "reason", grant_id, reason)
-        begun = grants.withdraw(connection, grant_id, by=by, now=now, uses=uses, reason=sealed)
+        begun = grants.withdraw(connection, grant_id, by=by, now=asked_at or now, uses=uses, reason=sealed)
         if not begun.fresh:
             return begun.id
         if begun.standing.uses:
@@ -182,34 +190,6 @@ class Withdraw:
                 sections=[str(one) for one in keep],
             )  # fmt: skip
         return begun
-
-    def replay(self, district_id: DistrictId, grant_id: GrantId, epoch: int, uses: frozenset[Use]) -> bool:
-        """Do again what the journal tells and a restored backup does not know; False where there is nothing to do."""
-        with self._database.tenant(district_id) as connection:
-            try:
-                standing = grants.standing_of(connection, grant_id)
-            except NotFound:
-                return False
-            left = standing.uses & uses
-            if standing.state in WITHDRAWN or standing.epoch >= epoch or not left:
-                return False
-            self.begin_on(connection, grant_id, by="restore", reason="The journal says so.", uses=left)
-        return self.finish(district_id, grant_id)
-
-    def replay_narrowing(
-        self, district_id: DistrictId, grant_id: GrantId, epoch: int, keep: Sequence[SectionId]
-    ) -> bool:
-        """As `replay`, for a narrowing; a section that the backup does not know reaches nobody."""
-        with self._database.tenant(district_id) as connection:
-            try:
-                standing = grants.standing_of(connection, grant_id)
-            except NotFound:
-                return False
-            known = population.known(connection, grant_id, keep)
-        if standing.state in WITHDRAWN or standing.epoch >= epoch:
-            return False
-        self.narrow(district_id, grant_id, known, by="restore", reason="The journal says so.")
-        return self.finish(district_id, grant_id)
 
     def finish(
         self,
@@ -261,9 +241,13 @@ class Withdraw:
             district_id=str(district_id), grant_id=str(grant_id),
         )  # fmt: skip
 
-    def _move(self, connection: Connection, grant_id: GrantId, to: GrantState, act: str, by: str, reason: str) -> None:
+    def _move(
+        self, connection: Connection, grant_id: GrantId, to: GrantState, act: str, by: str, reason: str
+    ) -> District:
         grants.move(connection, grant_id, to)
-        self._log(connection, self._district(connection), act, by, grant_id, {"reason": reason})
+        district = self._district(connection)
+        self._log(connection, district, act, by, grant_id, {"reason": reason})
+        return district
 
     def _open(self, district_id: DistrictId, grant_id: GrantId) -> list[UUID]:
         with self._database.tenant(district_id) as connection:
@@ -309,7 +293,9 @@ class Withdraw:
         now = self._clock.now()
         dispose_by = None
         if withdrawal.whole:
-            dispose_by = self._dispose_by(connection, district, now.astimezone(district.zone).date())
+            asked = sa.select(revocation.c.requested_at).where(revocation.c.id == revocation_id)
+            ended = min(now, connection.execute(asked).scalar_one())
+            dispose_by = self._dispose_by(connection, district, ended.astimezone(district.zone).date())
             connection.execute(
                 grants_table.update()
                 .where(grants_table.c.id == withdrawal.grant_id)

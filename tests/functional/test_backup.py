@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
-from lti_server_demo_lms.profiles import PROFILES
-from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from lti_server import dumps, walls
@@ -23,87 +18,10 @@ from lti_server.db import application_role, database_name
 from lti_server.dumps import Programs
 from lti_server.errors import ConfigurationError, Conflict, InvalidInput, LtiServerError
 from lti_server.ids import GrantId
-from tests.conftest import SECRET, fresh_database
-from tests.functional.tenants.neighbours import Neighbours, neighbours
-from tests.functional.tenants.test_tables import tables
+from tests.conftest import SECRET
+from tests.functional.restored import Site, elsewhere, site
 
-
-class Site:
-    """A lived-in server, its folder, and the commands of its operator."""
-
-    def __init__(self, here: Neighbours, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-        self.here = here
-        self.file = folder / "monday.backup"
-        self._monkeypatch = monkeypatch
-        self.settings = here.house.settings
-        self.environment(here.house.database.url)
-
-    @property
-    def url(self) -> str:
-        return self.here.house.database.url
-
-    def environment(self, url: str, **more: str) -> None:
-        values = {
-            "DATABASE_URL": url, "SECRET_KEYS": SECRET, "DATA_DIR": str(self.settings.data_dir),
-            "BASE_URL": self.settings.base_url, "INSECURE_HOSTS": ",".join(self.settings.insecure_hosts), **more,
-        }  # fmt: skip
-        for name, value in values.items():
-            self._monkeypatch.setenv(f"LTI_SERVER_{name}", value)
-
-    def run(self, *arguments: str) -> dict[str, Any]:
-        result = CliRunner().invoke(Commands(), ["backup", *arguments, "--json"])
-        if result.exception is not None:
-            raise result.exception
-        found = json.loads(result.stdout)
-        assert isinstance(found, dict)
-        return found
-
-    def without_users(self) -> None:
-        """Server and worker are stopped."""
-        self.here.house.database.dispose()
-
-    def contents(self, url: str | None = None) -> dict[str, list[str]]:
-        engine = sa.create_engine(
-            (url or self.url).replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool
-        )
-        with engine.connect() as connection:
-            names = [*tables(connection), "directory", "document_key", "instance_key", "tool_key", "procrastinate_jobs"]
-            found = {
-                name: sorted(map(str, connection.execute(sa.text(f"SELECT t::text FROM {name} t")).scalars()))
-                for name in names
-            }
-        engine.dispose()
-        return found
-
-    def count(self, query: str, url: str | None = None) -> int:
-        with psycopg.connect(url or self.url) as connection:
-            row = connection.execute(query).fetchone()
-        assert row is not None
-        return int(row[0])
-
-
-@pytest.fixture
-def site(
-    template: tuple[str, str],
-    server_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("backup")
-    with fresh_database(template, server_url) as url, neighbours(url, folder, PROFILES["canvas"]) as here:
-        yield Site(here, monkeypatch, folder)
-
-
-@pytest.fixture
-def elsewhere(template: tuple[str, str]) -> Iterator[str]:
-    """An empty database of another name, on a server that has never seen this program."""
-    name, admin = f"lti_other_{uuid4().hex[:8]}", template[1]
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield make_url(admin).set(database=name).render_as_string(hide_password=False)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(f"{name}_lti_server_app")))
+__all__ = ["elsewhere", "site"]
 
 
 def test_a_backup_comes_back_row_for_row_in_a_database_of_another_name(site: Site, elsewhere: str) -> None:
@@ -119,7 +37,7 @@ def test_a_backup_comes_back_row_for_row_in_a_database_of_another_name(site: Sit
     assert changed <= {
         "log_entry", "log_pending", "lesson_token", "session", "service_token", "deep_link_request", "invitation",
         "platform_invitation", "mail_message", "upstream_revocation", "revocation", "revocation_receipt", "grants",
-        "procrastinate_jobs",
+        "procrastinate_jobs", "staff_access",
     }  # fmt: skip
     assert {"person", "person_field", "progress_event", "membership", "district", "log_link", "directory"}.isdisjoint(
         changed

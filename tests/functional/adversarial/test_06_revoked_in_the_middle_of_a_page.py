@@ -125,9 +125,10 @@ def test_last_nights_backup_brings_nothing_back_once_the_journal_is_replayed(
             assert live(restored, ids)["memberships"] == 2, "the backup is none of the time before"
             for entry in restored.journal.entries():
                 if entry.kind is JournalKind.REVOCATION:
-                    restored.grants.withdraw.replay(
+                    assert entry.district_id is not None
+                    restored.grants.again.revoked(
                         entry.district_id, GrantId(UUID(entry.said["grant"])), entry.said["epoch"],
-                        frozenset(map(Use, entry.said["uses"])),
+                        frozenset(map(Use, entry.said["uses"])), at=entry.at,
                     )  # fmt: skip
             sent = place.provider.of(ids.client)
             with pytest.raises(Exception, match="no LMS in force"):

@@ -224,7 +224,7 @@ def test_what_would_end_is_told_before(house: House, district: District, platfor
 def test_a_restored_backup_is_narrowed_again_and_once(
     house: House, district: District, platform: Registered, two: Two
 ) -> None:
-    again = house.grants.withdraw.replay_narrowing
+    again = house.grants.again.narrowed
     assert again(district.id, platform.grant_id, 2, [two.kept, SectionId(new_id())])
     assert not again(district.id, platform.grant_id, 2, [two.kept])
     assert live(house, district) == {"kept": 2}

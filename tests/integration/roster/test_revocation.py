@@ -312,13 +312,13 @@ def test_a_revocation_stands_in_the_journal_and_a_restore_does_it_again(
 def test_what_a_restored_backup_does_not_know_is_revoked_again_and_once(
     house: House, district: District, platform: Registered
 ) -> None:
-    again = house.grants.withdraw.replay
-    assert again(district.id, platform.grant_id, 2, frozenset({Use.ROSTER}))
-    assert again(district.id, platform.grant_id, 3, frozenset(Use))
-    assert not again(district.id, platform.grant_id, 3, frozenset(Use))
+    again, at = house.grants.again.revoked, house.clock.now()
+    assert again(district.id, platform.grant_id, 2, frozenset({Use.ROSTER}), at=at)
+    assert again(district.id, platform.grant_id, 3, frozenset(Use), at=at)
+    assert not again(district.id, platform.grant_id, 3, frozenset(Use), at=at)
     view = shown(house, district, platform.grant_id)
     assert (view.state, view.epoch, len(view.receipts)) == ("revoked", 3, 2)
-    assert not again(district.id, GrantId(new_id()), 2, frozenset(Use))
+    assert not again(district.id, GrantId(new_id()), 2, frozenset(Use), at=at)
 
 
 def test_removing_a_platform_stands_in_the_journal(house: House, district: District, platform: Registered) -> None:

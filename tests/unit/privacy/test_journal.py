@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -17,15 +18,33 @@ from hypothesis import strategies as st
 
 from lti_server.errors import ConfigurationError
 from lti_server.ids import DistrictId
-from lti_server.privacy.journal import Journal, JournalKind
+from lti_server.privacy.journal import MEMBERS, Journal, JournalKind
 
 DISTRICT = DistrictId(UUID(int=1))
+ROOT = Path(__file__).resolve().parents[3]
+ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \|", re.MULTILINE)
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 SAID: dict[JournalKind, dict[str, Any]] = {
     JournalKind.ERASURE: {"person": str(UUID(int=2))},
     JournalKind.BLOCK: {"block": str(UUID(int=3)), "provider": "lti", "hashes": ["ab" * 32]},
     JournalKind.UNBLOCK: {"block": str(UUID(int=3))},
     JournalKind.REVOCATION: {"grant": str(UUID(int=4)), "epoch": 2, "uses": ["signin"]},
+    JournalKind.NARROWING: {"grant": str(UUID(int=4)), "epoch": 3, "sections": [str(UUID(int=5))]},
+    JournalKind.SUSPENSION: {"grant": str(UUID(int=4))},
+    JournalKind.RESUMPTION: {"grant": str(UUID(int=4))},
+    JournalKind.RESTRICTION: {"person": str(UUID(int=2)), "recipients": "gradebook"},
+    JournalKind.UNRESTRICTION: {"person": str(UUID(int=2)), "recipients": "gradebook"},
+    JournalKind.CORRECTION: {"person": str(UUID(int=2)), "field": "given_name"},
+    JournalKind.UNCORRECTION: {"person": str(UUID(int=2)), "field": "given_name"},
+    JournalKind.CONSENT_WITHDRAWAL: {"person": str(UUID(int=2)), "purpose": "evaluation"},
+    JournalKind.ANSWER: {"case": str(UUID(int=6))},
+    JournalKind.DISPOSITION: {
+        "disposition": str(UUID(int=7)),
+        "grant": "",
+        "due": "2026-10-01",
+        "days": 60,
+        "returned": False,
+    },
 }
 
 
@@ -40,6 +59,21 @@ def test_what_was_added_is_read_in_its_order(journal: Journal) -> None:
     found = journal.entries()
     assert [(one.kind, dict(one.said)) for one in found] == list(SAID.items())
     assert {(one.district_id, one.at) for one in found} == {(DISTRICT, NOW)}
+
+
+def test_a_notice_is_of_every_district_and_nothing_else_is(journal: Journal) -> None:
+    said = {"acts_on": "2026-10-01", "material": True, "purposes": ["instruction"]}
+    journal.append(JournalKind.NOTICE, district_id=None, at=NOW, **said)
+    assert [(one.district_id, dict(one.said)) for one in journal.entries()] == [(None, said)]
+    journal.append(JournalKind.SUSPENSION, district_id=None, at=NOW, **SAID[JournalKind.SUSPENSION])
+    with pytest.raises(ConfigurationError, match="Line 2"):
+        journal.entries()
+
+
+def test_each_kind_has_its_row_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "journal.md").read_text(encoding="utf-8")
+    rows = {kind: set(re.findall(r"`(\w+)`", says)) for kind, says in ROW.findall(page)}
+    assert rows == {kind.value: set(members) for kind, members in MEMBERS.items()}
 
 
 def test_a_journal_that_nobody_wrote_is_empty(journal: Journal) -> None:
@@ -59,6 +93,9 @@ def test_only_its_owner_can_read_the_file(journal: Journal, tmp_path: Path) -> N
         (JournalKind.ERASURE, {"person": str(UUID(int=2)), "reason": "asked"}),
         (JournalKind.BLOCK, {"block": str(UUID(int=3)), "provider": "", "hashes": ["ada@example.test"]}),
         (JournalKind.BLOCK, {"block": str(UUID(int=3)), "provider": "Ada Lovelace", "hashes": []}),
+        (JournalKind.CORRECTION, {"person": str(UUID(int=2)), "field": "Ada Lovelace"}),
+        (JournalKind.RESTRICTION, {"person": str(UUID(int=2)), "recipients": ""}),
+        (JournalKind.NOTICE, {"acts_on": "soon", "material": False, "purposes": []}),
         (JournalKind.REVOCATION, {"grant": str(UUID(int=4)), "epoch": True, "uses": []}),
         (JournalKind.REVOCATION, {"grant": str(UUID(int=4)), "epoch": 2, "uses": "signin"}),
     ],
