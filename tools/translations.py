@@ -121,11 +121,15 @@ def _titles(package: Path) -> Iterator[str]:
 
 
 def _details(package: Path) -> Iterator[str]:
-    """What errors say, where it is known before it is said: constants, and sums of constants of the package."""
+    """What errors say, where it is known before it is said: constants, numbers too, and sums of them.
+
+    A name is that of its own module first: several have a number of the same name.
+    """
     trees = [_parsed(path) for path in sorted(package.rglob("*.py"))]
-    constants = {name: text for tree in trees for name, text in _constants(tree)}
+    everywhere = {name: text for tree in trees for name, text in _constants(tree)}
     families = {node.name for node in _families(package)} - TECHNICAL
     for tree in trees:
+        constants = {**everywhere, **dict(_constants(tree))}
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in families:
                 place = DETAIL.get(call.func.id, 0)
@@ -145,14 +149,16 @@ def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
 def _text(node: ast.expr, constants: dict[str, str]) -> str | None:
     """The text of an expression, or None where it is only known when it is said."""
     match node:
-        case ast.Constant(value=str() as text):
-            return text
+        case ast.Constant(value=str() | int() as value) if not isinstance(value, bool):
+            return str(value)
         case ast.Name(id=name):
             return constants.get(name)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             parts = [_text(left, constants), _text(right, constants)]
         case ast.JoinedStr(values=values):
-            parts = [_text(v.value if isinstance(v, ast.FormattedValue) else v, constants) for v in values]
+            parts = [_text(one, constants) for one in values]
+        case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
+            return _text(value, constants)
         case _:
             return None
     return None if None in parts else "".join(part for part in parts if part)

@@ -51,6 +51,8 @@ PERMISSIONS: Mapping[StaffRole, frozenset[Permission]] = MappingProxyType(
             }
         ),
         StaffRole.SCHOOL_ADMIN: frozenset({Permission.SEE_HOME, Permission.SEE_SECTIONS, Permission.SEE_REPORTS}),
+        # Whoever answers requests erases, too: a data steward revokes connections, which disposes of everybody in them,
+        # and a person's right to be forgotten waits for no second office.
         StaffRole.DATA_STEWARD: frozenset(
             {
                 Permission.SEE_HOME, Permission.SEE_CONTRACT, Permission.REVOKE_GRANTS, Permission.SEE_LOG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,11 +15,13 @@ from sqlalchemy.engine import Connection
 
 from lti_server.errors import InvalidInput
 from lti_server.ids import PersonId
+from lti_server.privacy import schedule
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
 from lti_server.privacy.log import payload_of, words_of
 from lti_server.privacy.tables import log_entry, log_link
 
 MOST = 200
+_EMAIL = frozenset({schedule.EMAIL, "email"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,9 @@ def read_log(
 ) -> Page:
     """A page of the entered district's log, at most 200 entries.
 
+    A pupil's e-mail is hinted at to nobody (law 8): entries that are about it, too, do not name its element here. The
+    entries themselves do, sealed, and the pupil reads them so.
+
     Raises:
         InvalidInput: `after` is no cursor of this list.
     """
@@ -95,7 +100,7 @@ def read_log(
     if wanted.until is not None:
         rules.append(e.at < wanted.until)
     rows, more = _page(connection, sa.and_(sa.true(), *rules), after, limit)
-    items = tuple(_logged(row, details=payload_of(keys, bytes(row.payload))) for row in rows)
+    items = tuple(_unhinted(_logged(row, details=payload_of(keys, bytes(row.payload)))) for row in rows)
     return Page(items=items, next=_cursor(items[-1]) if more else None)
 
 
@@ -166,6 +171,15 @@ def _logged(row: sa.Row[Any], *, details: dict[str, object], words: str | None =
         interest=row.interest, population=row.population, object_id=row.object_id, elements=tuple(row.elements),
         details=details, sealed=row.sealed, words=words,
     )  # fmt: skip
+
+
+def _unhinted(one: Logged) -> Logged:
+    """Without the element of a pupil's e-mail, and without the field in what the contract refused."""
+    refused = one.details.get("refused")
+    details = one.details
+    if isinstance(refused, dict):
+        details = {**details, "refused": {name: count for name, count in refused.items() if name not in _EMAIL}}
+    return replace(one, elements=tuple(name for name in one.elements if name not in _EMAIL), details=details)
 
 
 def _cursor(last: Logged) -> str:

@@ -6,11 +6,14 @@ import json
 import re
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
 from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House
+from lti_server.ids import PersonId
+from lti_server.privacy import log, log_reading
 from lti_server.privacy.districts import District
 from tests import world
 from tests.peers.bare_platform import Platform
@@ -79,3 +82,30 @@ def test_the_page_is_in_french_for_who_reads_french(app: Flask, house: House, di
     )
     assert "Journal" in page.text
     assert "Download" not in page.text
+
+
+@pytest.mark.parametrize("allowed", [True, False], ids=["which the contract lets in", "which it refuses"])
+def test_no_entry_hints_that_a_pupil_has_an_e_mail(
+    allowed: bool, app: Flask, house: House, district: District, client: FlaskClient, platform: Platform
+) -> None:
+    """On the page, in the file to hand on, and in what `audit list` reads; the sealed entry, and the pupil, know."""
+    if allowed:
+        world.sign(house, district, world.contract(house, more=f"  student_contact.email: {world.SCHOOL}"))
+    assert world.launch(client, platform, house, email="amina@pupils.example").status_code == 303
+    browser = signed_in(app, house, StaffRole.DISTRICT_ADMIN, district)
+    with house.database.tenant(district.id) as connection:
+        keys = house.entered(connection).keys
+        listed = log_reading.read_log(connection, keys, log_reading.Wanted(act="launch")).items
+        entry = connection.execute(sa.text("SELECT * FROM log_entry WHERE act = 'launch'")).one()
+        person_id = PersonId(entry.object_id)
+        own = log_reading.entries_about(connection, keys, person_id, person_key=None).items
+        refused = log.payload_of(keys, bytes(entry.payload))["refused"]
+    assert ("student_contact.email" in entry.elements, "email" in str(refused)) == (allowed, not allowed)
+    assert [one.elements for one in own] == [tuple(entry.elements)]
+    for told in (
+        browser.get("/district/log").text,
+        browser.get("/district/log/extract").text,
+        str([one.plain() for one in listed]),
+    ):
+        assert "launch" in told
+        assert "email" not in told

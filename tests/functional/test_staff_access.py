@@ -183,6 +183,21 @@ def test_of_a_pupil_s_e_mail_nothing_is_found_shown_exported_or_logged(
     assert not [one for one in looks if "student_contact.email" in one.elements]
 
 
+@pytest.mark.parametrize(
+    ("path", "form", "said"),
+    [
+        ("/search", {"text": "x"}, "Écrivez de 2 à 200 caractères"),
+        ("/access", {"why": "request", "words": "x" * 201}, "Dites-le en 200 caractères au plus."),
+        ("/access", {"why": "request", "words": " "}, "Dites en 500 caractères au plus"),
+    ],
+)
+def test_a_refusal_with_a_number_is_in_the_reader_s_language(
+    staff: Staff, path: str, form: dict[str, str], said: str
+) -> None:
+    staff.says_why()
+    assert said in staff.post(f"{path}?lang=fr", **form).text
+
+
 def test_what_is_searched_for_rests_nowhere(staff: Staff, pupil: PersonId, house: House, district: District) -> None:
     staff.says_why()
     staff.finds("Zebulon Unheard")
