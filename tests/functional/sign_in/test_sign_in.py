@@ -182,13 +182,16 @@ def test_whoever_is_blocked_gets_the_lessons_without_an_account(
     assert browser.get_cookie("lti_session") is None
 
 
-def test_whoever_was_erased_is_not_made_again_by_signing_in(
+def test_whoever_was_erased_is_out_at_once_and_comes_again_as_somebody_else(
     browser: FlaskClient, provider: Provider, house: House, district: District
 ) -> None:
     sign_in(browser, provider)
     (person,) = rows(house, district, "SELECT id FROM person")
     house.rights.erase(district.id, person.id, by="test")
     assert browser.get("/learn").status_code == 303
+    assert sign_in(browser, provider).status_code == 303  # only a block keeps somebody out (docs: what people may ask)
+    found = rows(house, district, "SELECT id, wrapped_key IS NULL AS erased FROM person ORDER BY created_at")
+    assert [(row.id == person.id, row.erased) for row in found] == [(True, True), (False, False)]
 
 
 def test_a_lesson_is_opened_and_its_page_has_a_token(
