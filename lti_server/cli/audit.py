@@ -11,11 +11,12 @@ import click
 
 from lti_server.cli.house import district_of, note, open_house
 from lti_server.cli.output import answers
-from lti_server.errors import InvalidInput, LogNotWhole
+from lti_server.errors import ConfigurationError, InvalidInput, LogNotWhole
 from lti_server.house import House
 from lti_server.ids import DistrictId
 from lti_server.privacy import districts
 from lti_server.privacy.audit import in_words
+from lti_server.privacy.canonical_json import strictly_read
 from lti_server.privacy.log_reading import Wanted, read_log
 from lti_server.privacy.signed_documents import checked, public_keys
 from lti_server.settings import Settings
@@ -121,7 +122,7 @@ def signed_in(path: Path) -> bytes:
     """The signed file at a path, or the one within a saved answer of `audit checkpoint --json`."""
     text = path.read_bytes()
     try:
-        found = json.loads(text)
+        found = strictly_read(text)
     except ValueError:
         return text  # the reader of signed files says what is wrong with it
     inner = found.get("checkpoint") if isinstance(found, dict) else None
@@ -134,6 +135,8 @@ def _receipt(file: Path, keys: Path | None) -> dict[str, Any]:
     return {
         "ok": True, "kind": said.kind, "version": said.version, "issuer": said.issuer, "district": said.district,
         "issued_at": said.issued_at.isoformat(), "kid": said.kid, "body": dict(said.body),
+        "checked": f"The whole file is as it was signed, with a key that is among those you gave ({said.kid}). Whether "
+        f"they are the issuer's is for you to see: they stand at {said.issuer}/audit/jwks.",
     }  # fmt: skip
 
 
@@ -142,7 +145,11 @@ def _own_keys() -> dict[str, Any]:
     settings = Settings.from_env()
     if settings.database_url is None and not (settings.data_dir / "postgres").exists():
         raise InvalidInput("There is no database here, so say by --keys which public keys to trust (from /audit/jwks).")
-    return open_house().document_keys.public_jwks()
+    try:
+        return open_house().document_keys.public_jwks()
+    except ConfigurationError as error:
+        aside = "To check a file without the database, say by --keys which public keys to trust (from /audit/jwks)."
+        raise ConfigurationError([*error.problems, aside]) from error
 
 
 def _chosen(house: House, slug: str | None) -> list[DistrictId]:

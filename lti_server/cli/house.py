@@ -6,6 +6,7 @@ import getpass
 
 import click
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 
 from lti_server import dumps, walls
 from lti_server.app import House, build_house
@@ -61,7 +62,15 @@ def house_on(settings: Settings, url: str) -> House:
 
 
 def _check_schema(url: str) -> None:
-    found, wanted = revisions(url)
+    try:
+        found, wanted = revisions(url)
+    except OperationalError as error:
+        raise ConfigurationError(
+            [
+                "The database does not answer. Check host, port, database and user of LTI_SERVER_DATABASE_URL, and "
+                "that the server runs."
+            ]
+        ) from error
     if found != wanted:
         raise ConfigurationError(
             [f"The database's schema is {found or 'empty'}; this program needs {wanted}. Run `lti-server db upgrade`."]

@@ -113,7 +113,9 @@ def checked(file: bytes, keys: Mapping[str, OKPKey]) -> Checked:
         compact = f"{parts['protected']}.{payload}.{parts['signature']}"
         jws.deserialize_compact(compact, keys[kid], algorithms=[ALGORITHM])
     except (JoseError, ValueError) as error:
-        raise InvalidInput("The file was changed after it was signed.") from error
+        raise InvalidInput(
+            "The file was changed after it was signed, so nothing in it holds. Get it again from whoever issued it."
+        ) from error
     return _read(parts["document"], kid)
 
 
@@ -135,7 +137,9 @@ def public_keys(jwks: bytes | str | Mapping[str, Any]) -> Mapping[str, OKPKey]:
 
 def _parts(file: bytes) -> dict[str, Any]:
     if len(file) > LARGEST_FILE:
-        raise InvalidInput("The file is larger than any signed document of this program.")
+        raise InvalidInput(
+            "The file is larger than any signed document of this program. Give the signed file as it was downloaded."
+        )
     try:
         found = strictly_read(file)
     except ValueError as error:
@@ -154,7 +158,9 @@ def _header(protected: str) -> dict[str, str]:
     names = {"alg", "kid", "typ"}
     fits = isinstance(found, dict) and found.keys() == names and all(isinstance(one, str) for one in found.values())
     if not fits or found["alg"] != ALGORITHM or found["typ"] != TYPE:
-        raise InvalidInput("The file is signed in a way that this program does not use.")
+        raise InvalidInput(
+            "The file is signed in a way that this program does not use. Give the signed file as it was downloaded."
+        )
     return dict(found)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,11 +99,14 @@ def test_each_kind_is_believed_as_it_was_signed_and_in_no_other_form(
     for kind, content in files.items():
         said = verify(content)
         assert (said["ok"], said["kind"], said["district"]) == (True, kind, str(district.id))
-        cut, changed = content[: len(content) // 2], content.replace(str(district.id).encode(), b"0" * 36, 1)
-        assert changed != content
+        assert said["kid"] in said["checked"]
+        assert f"{said['issuer']}/audit/jwks" in said["checked"]
+        at = content.index(str(district.id).encode())
+        one_byte = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
         for spoiled in (
-            cut,
-            changed,
+            content[: len(content) // 2],
+            one_byte,
+            b"[" * 100_000,
             b"",
             b"[]",
             b"\xff\xfe",
@@ -108,12 +114,41 @@ def test_each_kind_is_believed_as_it_was_signed_and_in_no_other_form(
             content.replace(b'"body"', b'"bodY"', 1),
         ):
             refused = verify(spoiled, fails=True)
-            assert refused["detail"], kind
+            assert any(act in refused["detail"] for act in ("Give the signed file", "Get it again")), (kind, refused)
             assert "ok" not in refused
-        assert verify(content, strangers, fails=True)["detail"]
+        assert "Get the key set" in verify(content, strangers, fails=True)["detail"]
 
 
 def test_a_file_says_nobodys_name(files: dict[str, bytes]) -> None:
     for content in files.values():
         assert b"Ada" not in content
         assert b"pupil-1" not in content
+
+
+def test_each_kind_is_checked_by_a_process_whose_database_is_away_and_that_has_the_keys_alone(
+    files: dict[str, bytes], house: House, tmp_path: Path
+) -> None:
+    """Anybody's machine: nothing answers where the database is said to be, and there is no secret."""
+    keys, file = tmp_path / "keys.json", tmp_path / "file.json"
+    keys.write_text(json.dumps(house.document_keys.public_jwks()))
+    elsewhere = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LTI_SERVER_DATABASE_URL": "postgresql://a:hunter2@127.0.0.1:9/x",
+        "LTI_SERVER_DATA_DIR": str(tmp_path / "none"),
+    }  # fmt: skip
+
+    def says(content: bytes, *more: str) -> tuple[int, dict[str, Any]]:
+        file.write_bytes(content)
+        command = [sys.executable, "-m", "lti_server", "audit", "verify", "--json", "--receipt", str(file), *more]
+        done = subprocess.run(command, env=elsewhere, capture_output=True, check=False, timeout=60)
+        return done.returncode, json.loads(done.stdout)
+
+    for kind, content in files.items():
+        code, said = says(content, "--keys", str(keys))
+        assert (code, said["ok"], said["kind"]) == (0, True, kind)
+    assert says(files["erasure-receipt"][:-10], "--keys", str(keys))[0] == 1
+    code, said = says(files["erasure-receipt"])
+    assert code == 1
+    assert "The database does not answer" in said["detail"]
+    assert "--keys" in said["detail"]
+    assert "hunter2" not in str(said)
+    assert not (tmp_path / "none").exists()
