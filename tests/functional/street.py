@@ -30,6 +30,7 @@ from lti_server.settings import Settings
 from tests import world
 
 SLUG, LESSON = "north-valley", "message-in-bits"
+NAMES = ("issuer", "client_id", "auth_login_url", "auth_token_url", "jwks_url")
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
 
@@ -152,15 +153,15 @@ def street(
             profile=profile,
         )
     )
-    own = dataclasses.replace(settings, base_url=f"http://{tool_host}", insecure_hosts=frozenset({lms_host}))
+    hosts = settings.insecure_hosts | {lms_host}
+    own = dataclasses.replace(settings, base_url=f"http://{tool_host}", insecure_hosts=hosts)
     house = build_house(own, database_url, clock)
     made = world.district(house)
     described = registration(lms, SLUG)
-    names = ("issuer", "client_id", "auth_login_url", "auth_token_url", "jwks_url")
     house.registrations.add(
         made.id,
         Platform(
-            **{name: described[name] for name in names},
+            **{name: described[name] for name in NAMES},
             token_audience=None,  # what a vendor wants is known once its LMS is
             shared_id=True,
             deployment_ids=(described["deployment_id"],),
