@@ -15,6 +15,7 @@ from lti_server.accounts.signed_out import end_sessions
 from lti_server.accounts.withdrawal import SignIns
 from lti_server.db import Database
 from lti_server.ids import Clock, DistrictId, GrantId
+from lti_server.lti.readdressing import Readdressing
 from lti_server.lti.signal_source import PlatformReceivers
 from lti_server.lti.tokens import Service
 from lti_server.lti.withdrawal import Platforms
@@ -94,6 +95,15 @@ class GrantParts:
     def again(self) -> WithdrawAgain:
         """For a restored backup."""
         return WithdrawAgain(self.database, self.withdraw)
+
+    @cached_property
+    def readdressed(self) -> Readdressing:
+        """For platforms that come from other addresses."""
+        return Readdressing(self.database, self.again, self.journal(), self.clock)
+
+    def withdraw_platform(self, connection: Connection, grant_id: GrantId, by: str) -> None:
+        """On the transaction that takes a platform away."""
+        self.withdraw.begin_on(connection, grant_id, by=by, reason="The LMS was removed from this server.")
 
     @cached_property
     def give_back(self) -> GiveBack:

@@ -19,7 +19,7 @@ from lti_server.accounts.retention import KeptFields
 from lti_server.db import Database, Door, application_role, database_name, open_door
 from lti_server.errors import NoContract, NotFound
 from lti_server.grant_parts import GrantParts
-from lti_server.ids import Clock, DistrictId, GrantId, RunId, SectionId, SystemClock
+from lti_server.ids import Clock, DistrictId, RunId, SectionId, SystemClock
 from lti_server.lesson_parts import LessonsAtLaunch, Shelf, column_of
 from lti_server.lessons import catalogue as lesson_catalogue
 from lti_server.lessons.catalogue import Catalogue
@@ -153,11 +153,9 @@ class House:
     @cached_property
     def registrations(self) -> Registrations:
         return Registrations(
-            self.database, self.doors, self.clock, self._safe_address, withdraw=self._withdraw_platform
-        )
-
-    def _withdraw_platform(self, connection: Connection, grant_id: GrantId, by: str) -> None:
-        self.grants.withdraw.begin_on(connection, grant_id, by=by, reason="The LMS was removed from this server.")
+            self.database, self.doors, self.clock, self._safe_address,
+            withdraw=self.grants.withdraw_platform, readdressed=self.grants.readdressed,
+        )  # fmt: skip
 
     def _safe_address(self, url: str) -> None:
         guard = AddressGuard(insecure_hosts=frozenset(host.lower() for host in self.settings.insecure_hosts))
@@ -196,7 +194,7 @@ class House:
         """The way in for launches, with a handler for each message type."""
         open_launch = OpenLaunch(
             intake=self.intake, policies=self.policies, lessons=LessonsAtLaunch(self.catalogue),
-            after_teacher=self._after_teacher, notices_offered=self.notice_handlers.after_launch,
+            after_teacher=self.read_soon, notices_offered=self.notice_handlers.after_launch,
             base_url=self.settings.base_url,
         )  # fmt: skip
         repeated = RepeatedLaunches(database=self.database, ring=self.ring, open_launch=open_launch, clock=self.clock)
@@ -374,7 +372,7 @@ class House:
     def _key_source(self, url: str, timeout_s: float) -> Mapping[str, Any]:
         return read_key_set(url, timeout_s, insecure_hosts=self.settings.insecure_hosts, clock=self.clock)
 
-    def _after_teacher(self, connection: Connection, district_id: DistrictId, section_id: SectionId) -> None:
+    def read_soon(self, connection: Connection, district_id: DistrictId, section_id: SectionId) -> None:
         self.queue.defer(
             connection,
             SYNC_SECTION,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,10 +18,10 @@ import sqlalchemy as sa
 from lti_server.accounts.corrections import held_back
 from lti_server.errors import ConfigurationError
 from lti_server.house import House
-from lti_server.ids import DistrictId, GrantId, PersonId, SectionId
-from lti_server.privacy import districts, new_use
+from lti_server.ids import ContractId, DistrictId, GrantId, PersonId, SectionId
+from lti_server.privacy import contracts, districts, new_use
 from lti_server.privacy.grant_states import Use
-from lti_server.privacy.journal import LIFTS, JournalEntry, JournalKind
+from lti_server.privacy.journal import LAST_COUNTS, JournalEntry, JournalKind
 from lti_server.privacy.model import Purpose
 
 Again = Callable[[House, JournalEntry], object]
@@ -98,7 +99,20 @@ def _announced(house: House, entry: JournalEntry) -> object:
 
 
 def _answered(house: House, entry: JournalEntry) -> object:
-    return house.rights.requests.replay(entry)
+    return house.rights.requests.replay(entry) or house.rights.own_requests.replay(entry)
+
+
+def _readdressed(house: House, entry: JournalEntry) -> object:
+    return house.grants.readdressed.replay(entry)
+
+
+def _contracted(house: House, entry: JournalEntry) -> object:
+    said = entry.said
+    with house.database.tenant(_of(entry)) as connection:
+        return contracts.lose(
+            connection, _of(entry), ContractId(UUID(said["contract"])), version=said["version"],
+            policy_hash=said["policy"], begins=date.fromisoformat(said["begins"]), at=entry.at,
+        )  # fmt: skip
 
 
 def _directed(house: House, entry: JournalEntry) -> object:
@@ -121,6 +135,8 @@ AGAIN: Mapping[JournalKind, Again] = {
     JournalKind.CONSENT_WITHDRAWAL: _disagreed,
     JournalKind.NOTICE: _announced,
     JournalKind.ANSWER: _answered,
+    JournalKind.READDRESSING: _readdressed,
+    JournalKind.CONTRACT: _contracted,
     JournalKind.DISPOSITION: _directed,
 }
 
@@ -136,9 +152,14 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What a replay cannot do and people must. `corrections` are held back until then: district, person and field."""
+    """What a replay cannot do and people must, by the district's slug.
+
+    `corrections` are held back until then: person and field. Of `contracts`, version and hash of the policy, nothing
+    else is in force until then.
+    """
 
     corrections: tuple[tuple[str, PersonId, str], ...]
+    contracts: tuple[tuple[str, int, str], ...]
 
 
 def replay(house: House, entries: Sequence[JournalEntry]) -> Replayed:
@@ -159,6 +180,8 @@ def replay(house: House, entries: Sequence[JournalEntry]) -> Replayed:
     for entry in what_counts(entries):
         if entry.district_id is None or entry.district_id in here:
             changed[entry.kind.value] += bool(AGAIN[entry.kind](house, entry))
+    for district_id in here:
+        _read_classes_soon(house, district_id)
     _take_away_what_is_past_its_time(house)
     elsewhere = sum(one.district_id is not None and one.district_id not in here for one in entries)
     counts = Counter(one.kind.value for one in entries)
@@ -167,18 +190,20 @@ def replay(house: House, entries: Sequence[JournalEntry]) -> Replayed:
 
 def what_counts(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
     """Where one entry takes back another, the last one of a subject alone, so that a repeat changes nothing. Pure."""
-    paired = {*LIFTS, *LIFTS.values()}
     last = {one.subject: number for number, one in enumerate(entries)}
-    return [one for number, one in enumerate(entries) if one.kind not in paired or last[one.subject] == number]
+    return [one for number, one in enumerate(entries) if one.kind not in LAST_COUNTS or last[one.subject] == number]
 
 
 def left(house: House) -> Left:
     """What is still to be done by hand since a restore."""
-    corrections = []
+    corrections: list[tuple[str, PersonId, str]] = []
+    lost: list[tuple[str, int, str]] = []
     for district in districts.every(house.database, house.ring):
         with house.database.tenant(district.id) as connection:
             corrections += [(district.slug, person_id, field) for person_id, field in held_back(connection)]
-    return Left(corrections=tuple(corrections))
+            found = contracts.versions(connection, district.zone, house.clock.now())
+        lost += [(district.slug, one.version, one.policy_hash) for one in contracts.awaited(found)]
+    return Left(corrections=tuple(corrections), contracts=tuple(lost))
 
 
 def _end_what_was_short_lived(house: House, district_id: DistrictId | None) -> None:
@@ -188,6 +213,20 @@ def _end_what_was_short_lived(house: House, district_id: DistrictId | None) -> N
     with scope as connection:
         for statement in SHORT_LIVED:
             connection.execute(sa.text(statement), now)
+
+
+def _read_classes_soon(house: House, district_id: DistrictId) -> None:
+    """Who left a class since is in it again, until the worker has read it: the LMS knows, and the journal need not."""
+    with house.database.tenant(district_id) as connection:
+        for section_id in connection.execute(_CLASSES).scalars():
+            house.read_soon(connection, district_id, SectionId(section_id))
+
+
+# A course that is read brings its sections along; what has no such address is known by its launches alone.
+_CLASSES = sa.text(
+    "SELECT s.id FROM section s JOIN grants g ON g.id = s.grant_id WHERE g.state = 'active'"
+    " AND s.archived_at IS NULL AND s.memberships_url IS NOT NULL AND s.course_section_id IS NULL ORDER BY s.id"
+)
 
 
 def _take_away_what_is_past_its_time(house: House) -> None:

@@ -168,7 +168,8 @@ class RightsParts:
         of = self.of
         return OwnRequests(
             database=of.database, district=of.entered, subject_of=subject_of,
-            due_on=lambda connection, district, now: due_on(connection, of.policies, district, now), clock=of.clock,
+            due_on=lambda connection, district, now: due_on(connection, of.policies, district, now),
+            journal=of.journal, clock=of.clock,
         )  # fmt: skip
 
     @cached_property

@@ -136,6 +136,9 @@ def _replayed(
         "to_correct": [
             {"district": slug, "person": str(person), "field": field} for slug, person, field in open_.corrections
         ],
+        "to_load": [
+            {"district": slug, "version": version, "policy_hash": policy} for slug, version, policy in open_.contracts
+        ],
     }  # fmt: skip
 
 

@@ -56,16 +56,17 @@ def check(file: Path) -> dict[str, Any]:
 
 @contract.command()
 @click.option("--district", "slug", required=True)
+@click.option("--anew", is_flag=True, help="After a restore: sign another contract than the one that was lost.")
 @click.argument("file", type=FILE)
 @answers
-def sign(slug: str, file: Path) -> dict[str, Any]:
+def sign(slug: str, anew: bool, file: Path) -> dict[str, Any]:
     """Sign a contract file for a district; it is in force from its first day on.
 
     What a former contract let be kept and this one does not is taken away with the signature, or on the first day.
     """
     text = _text(file)
     house = open_house()
-    return _taken(_signing(house).sign(district_of(house, slug), text, by=operator()))
+    return _taken(_signing(house).sign(district_of(house, slug), text, by=operator(), anew=anew))
 
 
 @contract.command()
@@ -107,13 +108,15 @@ def show(slug: str) -> dict[str, Any]:
         note(house, signer, "contract show", on=connection)
     if not found:
         raise NotFound("This district has signed no contract. Begin one with `lti-server contract new`.")
-    current = next((one for one in found if one.state == "in_force"), found[0])
+    here = [one for one in found if one.kind != contracts.LOST]
+    current = next((one for one in here if one.state == "in_force"), here[0])
     versions = [{"version": one.version, "kind": one.kind, "state": one.state, "id": str(one.id)} for one in found]
-    return {**_answer(current), "versions": versions, "document": current.document}
+    lost = [{"version": one.version, "policy_hash": one.policy_hash} for one in contracts.awaited(found)]
+    return {**_answer(current), "versions": versions, "lost": lost, "document": current.document}
 
 
 def _signing(house: House) -> Signing:
-    return Signing(house.database, house.retain, house.clock)
+    return Signing(house.database, house.retain, house.journal, house.clock)
 
 
 def _taken(done: Outcome) -> dict[str, Any]:

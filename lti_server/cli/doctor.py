@@ -159,12 +159,18 @@ def _restore(settings: Settings, url: str) -> Check:
         open_ = left(house)
     finally:
         house.database.dispose()
+    waits = [
+        f"{slug} has no contract in force until version {version} is loaded again (`lti-server contract sign`; hash of "
+        f"its policy: {policy})"
+        for slug, version, policy in open_.contracts
+    ]
     if open_.corrections:
-        detail = (
-            f"{len(open_.corrections)} corrections were lost, and the fields are held back. `lti-server backup replay` "
-            "lists them; put each right with `lti-server person correct`."
+        waits.append(
+            f"{len(open_.corrections)} corrections were lost, and the fields are held back: `lti-server backup replay` "
+            "lists them, put each right with `lti-server person correct`"
         )
-        return Check(name=name, ok=False, detail=detail)
+    if waits:
+        return Check(name=name, ok=False, detail="; ".join(waits))
     return Check(name=name, ok=True, detail="nothing waits since a restore")
 
 

@@ -19,12 +19,13 @@ from lti_server.lti.platform_keys import forget_keys
 from lti_server.lti.platform_profiles import PlatformProfile, profile_of
 from lti_server.lti.tables import deployment, platform_keys, registration
 from lti_server.privacy.doors import DoorKeys
-from lti_server.privacy.grants import approve_grant, await_approval, open_grant, state_of
+from lti_server.privacy.grants import approve_grant, open_grant, state_of
 
 LONGEST_ID = 255
 LOGIN_KNOWN_S = 5.0
 MOST_LOGINS_KNOWN = 4_096
 WithdrawGrant = Callable[[Connection, GrantId, str], None]
+Readdressed = Callable[[Connection, DistrictId, GrantId, Sequence[str]], None]
 """Phase 1 of a withdrawal on the caller's transaction, by whom."""
 UrlCheck = Callable[[str], None]
 """Raises `ValueError` with a sentence where an address may not be called (the outbound guard)."""
@@ -72,9 +73,10 @@ class Registrations:
     """Use cases on platforms. One transaction each."""
 
     def __init__(
-        self, database: Database, doors: DoorKeys, clock: Clock, check_url: UrlCheck, *, withdraw: WithdrawGrant
-    ) -> None:
-        self._withdraw = withdraw
+        self, database: Database, doors: DoorKeys, clock: Clock, check_url: UrlCheck, *, withdraw: WithdrawGrant,
+        readdressed: Readdressed,
+    ) -> None:  # fmt: skip
+        self._withdraw, self._readdressed = withdraw, readdressed
         self._database = database
         self._doors = doors
         self._clock = clock
@@ -265,7 +267,7 @@ class Registrations:
         )  # fmt: skip
         if _addresses(found.platform) == _addresses(platform):
             return
-        await_approval(connection, found.grant_id)
+        self._readdressed(connection, found.district_id, found.grant_id, _addresses(platform))
         connection.execute(sa.text("DELETE FROM service_token WHERE registration_id = :id"), {"id": found.id})
         forget_keys(connection, found.id)
 

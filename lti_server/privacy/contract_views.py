@@ -9,7 +9,7 @@ from typing import Protocol
 from flask import Blueprint, Response, make_response, render_template
 
 from lti_server.errors import NotFound
-from lti_server.privacy.contracts import Signed
+from lti_server.privacy.contracts import LOST, Signed
 from lti_server.privacy.notice_views import shown
 from lti_server.web.guards import signed_in
 
@@ -52,7 +52,7 @@ def blueprint(parts: ContractParts) -> Blueprint:
     @signed_in(PERMISSION)
     def file(version: int) -> Response:
         found = next((one for one in parts.opened().versions() if one.version == version), None)
-        if found is None:
+        if found is None or found.kind == LOST:
             raise NotFound("There is no such version of the contract.")
         answer = make_response(found.document)
         answer.headers["Content-Type"] = "application/yaml; charset=utf-8"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -22,7 +22,8 @@ from lti_server.privacy.tables import contract as table
 class Signed:
     """One version of a district's contract. `state`: waiting, in_force, expired or replaced.
 
-    `kind`: signed; amended (`amends` is the version before); or joined, on the terms of `parent` in another district.
+    `kind`: signed; amended (`amends` is the version before); joined, on the terms of `parent` in another district; or
+    lost: a restored backup does not have it, `document` is that of the version before, and nothing is in force by it.
     """
 
     id: ContractId
@@ -62,6 +63,7 @@ class Points:
 
 
 SIGNED = Points()
+LOST = "lost"
 
 
 def lock(connection: Connection) -> None:
@@ -140,6 +142,52 @@ def in_force(connection: Connection, zone: ZoneInfo, now: datetime) -> ContractI
     return None if row is None or row.valid_to < today else ContractId(row.id)
 
 
+def lose(
+    connection: Connection,
+    district_id: DistrictId,
+    contract_id: ContractId,
+    *,
+    version: int,
+    policy_hash: str,
+    begins: date,
+    at: datetime,
+) -> bool:
+    """Keep the place of a version that a restored backup does not have: from its first day on nothing is in force.
+
+    False where the version, or a decision after it, is here; or none at all, so that nothing is allowed anyway.
+    """
+    lock(connection)
+    rows = connection.execute(sa.select(table).order_by(table.c.version.desc())).all()
+    if not rows or any(row.id == contract_id or row.signed_at >= at for row in rows):
+        return False
+    connection.execute(
+        table.insert().values(
+            id=contract_id, district_id=district_id, version=max(version, rows[0].version + 1), family=rows[0].family,
+            document=rows[0].document, policy_hash=policy_hash, valid_from=begins, valid_to=begins - timedelta(days=1),
+            signed_at=at, signed_by="restore", kind=LOST,
+        )
+    )  # fmt: skip
+    return True
+
+
+def awaited(found: Sequence[Signed]) -> list[Signed]:
+    """Of all versions, newest first: those that are lost, and that none which has begun replaces. Pure."""
+    acts = max((one.version for one in found if one.kind != LOST and one.state != "waiting"), default=0)
+    return [one for one in found if one.kind == LOST and one.version > acts]
+
+
+def bring_back(connection: Connection, lost: Signed, text: str, *, signed_by: str) -> None:
+    """Give a lost version its text again; the caller has seen that its policy's hash is that of the version."""
+    contract = contract_file.parse(text)
+    connection.execute(
+        table.update()
+        .where(table.c.id == lost.id)
+        .values(
+            document=text, family=contract.family.value, valid_to=contract.valid_to, signed_by=signed_by, kind="signed"
+        )
+    )
+
+
 class Policies:
     """Compiled policies by contract: a version never changes, so each is compiled once a process."""
 
@@ -154,12 +202,13 @@ class Policies:
         """
         found = self._known.get(contract_id)
         if found is None:
-            select = sa.select(table.c.document).where(table.c.id == contract_id)
-            document = connection.execute(select).scalar_one_or_none()
-            if document is None:
+            select = sa.select(table.c.document, table.c.kind).where(table.c.id == contract_id)
+            row = connection.execute(select).one_or_none()
+            if row is None:
                 raise NoContract("The district has no contract in force. Sign one with `lti-server contract sign`.")
-            found = _compiled(document)
-            self._known[contract_id] = found
+            found = _compiled(row.document)
+            if row.kind != LOST:  # its own text may come back
+                self._known[contract_id] = found
         return found
 
 

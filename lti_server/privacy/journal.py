@@ -60,7 +60,11 @@ class JournalKind(StrEnum):
     NOTICE = "notice"
     """`acts_on`, `material`, `purposes`: a version of the privacy notice. It is every district's."""
     ANSWER = "answer"
-    """`case`: a guardian's request that was answered, so that its text went."""
+    """`case`: a request of a guardian, or of somebody signed in, that was answered, so that its text went."""
+    CONTRACT = "contract"
+    """`contract`: its id; `version`; `policy`: the hash of its policy; `begins`: its first day. No text."""
+    READDRESSING = "readdressing"
+    """`grant`, `addresses`: a hash of those that its platform has from then on."""
     DISPOSITION = "disposition"
     """`disposition`: its id; `grant`: of which alone, empty for the district; `due`, `days`, `returned`."""
 
@@ -129,6 +133,8 @@ MEMBERS: Mapping[JournalKind, Mapping[str, Callable[[object], bool]]] = MappingP
         JournalKind.CONSENT_WITHDRAWAL: {"person": _id, "purpose": _said},
         JournalKind.NOTICE: {"acts_on": _day, "material": _flag, "purposes": _all(_said)},
         JournalKind.ANSWER: {"case": _id},
+        JournalKind.READDRESSING: {"grant": _id, "addresses": _hash},
+        JournalKind.CONTRACT: {"contract": _id, "version": _number, "policy": _hash, "begins": _day},
         JournalKind.DISPOSITION: {
             "disposition": _id,
             "grant": _id_or_none,
@@ -140,6 +146,11 @@ MEMBERS: Mapping[JournalKind, Mapping[str, Callable[[object], bool]]] = MappingP
 )
 
 
+_NAMED: Mapping[JournalKind, tuple[str, ...]] = MappingProxyType(
+    {JournalKind.BLOCK: ("block",), JournalKind.READDRESSING: ("grant",)}
+)
+LAST_COUNTS = frozenset({*LIFTS, *LIFTS.values(), JournalKind.READDRESSING})
+"""Kinds of which the last line about one subject counts alone."""
 OF_EVERY_DISTRICT = frozenset({JournalKind.NOTICE})
 
 
@@ -156,7 +167,7 @@ class JournalEntry:
     def subject(self) -> tuple[str, ...]:
         """What it is of: of the lines of one subject that take each other back, the last one counts."""
         about = LIFTS.get(self.kind, self.kind)
-        named = ("block",) if about is JournalKind.BLOCK else tuple(MEMBERS[about])
+        named = _NAMED.get(about, tuple(MEMBERS[about]))
         return (about.value, str(self.district_id), *(str(self.said[name]) for name in named))
 
 

@@ -41,7 +41,9 @@ def new_use(
     found: Sequence[Signed], policy: Policy, purpose: Purpose, zone: ZoneInfo, consented: frozenset[PersonId]
 ) -> NewUse:
     """Since when each element may be used for a purpose without a break. `found`: newest version first. Pure."""
-    begun = [(one, compile_policy(one.terms)) for one in found if one.state != "waiting"]
+    # Of a lost version nobody knows what it allowed; whoever signs after it has decided that anew.
+    known = [one for one in found if one.state != "waiting" and one.kind != contracts.LOST]
+    begun = [(one, compile_policy(one.terms)) for one in known]
     since: dict[str, datetime] = {}
     for element in _elements(policy, purpose):
         for one, terms in begun:

@@ -23,6 +23,7 @@ from lti_server.privacy.crypto import DistrictKeys
 from lti_server.privacy.districts import District
 from lti_server.privacy.guardian_requests import KEPT
 from lti_server.privacy.holdings import DataSubject
+from lti_server.privacy.journal import Journal, JournalEntry, JournalKind
 from lti_server.privacy.rights import SubjectOf
 from lti_server.privacy.tables import own_request
 
@@ -74,12 +75,14 @@ class OwnRequests:
         district: Callable[[Connection], District],
         subject_of: SubjectOf,
         due_on: Callable[[Connection, District, datetime], date | None],
+        journal: Journal,
         clock: Clock,
     ) -> None:
         self._database = database
         self._district = district
         self._subject_of = subject_of
         self._due_on = due_on
+        self._journal = journal
         self._clock = clock
 
     def ask(self, district_id: DistrictId, person_id: PersonId, wish: str, text: str) -> None:
@@ -142,15 +145,20 @@ class OwnRequests:
         Raises:
             NotFound: the district has no such case that is open.
         """
-        r = own_request.c
+        now = self._clock.now()
         with self._database.tenant(district_id) as connection:
-            done = own_request.update().where(r.id == case_id, r.answered_at.is_(None)).returning(r.person_id)
-            values = {"answered_at": self._clock.now(), "answered_by": by, "sealed": None}
-            person_id = connection.execute(done.values(**values)).scalar_one_or_none()
+            person_id = _answer(connection, case_id, by=by, at=now)
             if person_id is None:
                 raise NotFound("There is no such request, or it was answered.")
             keys, interest = self._district(connection).keys, log.Interest.SCHOOL_OFFICIAL
-            self._log(connection, keys, by, "own request answer", PersonId(person_id), interest)
+            self._log(connection, keys, by, "own request answer", person_id, interest)
+            self._journal.append(JournalKind.ANSWER, district_id=district_id, at=now, case=str(case_id))
+
+    def replay(self, entry: JournalEntry) -> bool:
+        """Wipe again what a restored backup has of a case that was answered; False where there is nothing."""
+        assert entry.district_id is not None
+        with self._database.tenant(entry.district_id) as connection:
+            return _answer(connection, UUID(entry.said["case"]), by="restore", at=entry.at) is not None
 
     def expire(self, connection: Connection) -> None:
         """Wipe the words that are too old in the entered district."""
@@ -172,6 +180,14 @@ class OwnRequests:
             object_id=person_id, population="person", interest=why,
         )  # fmt: skip
         log.record(connection, entry)
+
+
+def _answer(connection: Connection, case_id: UUID, *, by: str, at: datetime) -> PersonId | None:
+    """Whose case it was; None where there is no such case that is open."""
+    r = own_request.c
+    done = own_request.update().where(r.id == case_id, r.answered_at.is_(None)).returning(r.person_id)
+    found = connection.execute(done.values(answered_at=at, answered_by=by, sealed=None)).scalar_one_or_none()
+    return None if found is None else PersonId(found)
 
 
 def _case(row: Mapping[str, object], text: str | None) -> OwnCase:

@@ -13,9 +13,11 @@ from lti_server.errors import ContractForbids, NoContract
 from lti_server.ids import Clock
 from lti_server.privacy import contract_file, contracts, log
 from lti_server.privacy.comparison import widened
+from lti_server.privacy.compile import compile_policy
 from lti_server.privacy.contract_text import joined, written
 from lti_server.privacy.contracts import SIGNED, Points, Signed
 from lti_server.privacy.districts import District
+from lti_server.privacy.journal import Journal, JournalKind
 from lti_server.privacy.limits import limit_of, strictest
 from lti_server.privacy.model import Contract
 from lti_server.privacy.retention import Retain
@@ -37,18 +39,34 @@ class Outcome:
 class Signing:
     """The ways in which a district comes by a contract."""
 
-    def __init__(self, database: Database, retain: Retain, clock: Clock) -> None:
+    def __init__(self, database: Database, retain: Retain, journal: Journal, clock: Clock) -> None:
         self._database = database
         self._retain = retain
+        self._journal = journal
         self._clock = clock
 
-    def sign(self, district: District, text: str, *, by: str) -> Outcome:
+    def sign(self, district: District, text: str, *, by: str, anew: bool = False) -> Outcome:
         """Take a file as the next version. It is in force from its first day on, which may lie ahead.
 
+        Where a restore has lost a version, that one's file is its text again, and no other is taken but `anew`: an
+        older file, which is at hand, may allow more than the district has agreed to since.
+
         Raises:
-            InvalidInput: every fault of the file; nothing is signed.
+            InvalidInput: every fault of the file; nothing is signed. ContractForbids: it is not the one that was lost.
         """
+        policy_hash = compile_policy(contract_file.parse(text)).policy_hash
         with self._database.tenant(district.id) as connection:
+            contracts.lock(connection)
+            lost = contracts.awaited(contracts.versions(connection, district.zone, self._clock.now()))
+            mine = next((one for one in lost if one.policy_hash == policy_hash), None)
+            if mine is not None:
+                return self._bring_back(connection, district, mine, text, by=by)
+            if lost and not anew:
+                raise ContractForbids(
+                    f"Version {lost[0].version} was lost by a restore, and this is another file: the hash of its "
+                    f"policy is not {lost[0].policy_hash}. Load that file, or say --anew where the district signs "
+                    "another."
+                )
             return self._take(connection, district, text, by=by, act="contract sign", points=SIGNED)
 
     def amend(self, district: District, text: str, *, by: str) -> Outcome:
@@ -107,7 +125,21 @@ class Signing:
         wider, narrower = _differences(former, signed)
         log.record(connection, _entry(district, signed, act, by, now, wider, narrower))
         purged = self._retain(connection, district, actor=by, most=WHOLE)
+        self._journal.append(
+            JournalKind.CONTRACT, district_id=district.id, at=now, contract=str(signed.id), version=signed.version,
+            policy=signed.policy_hash, begins=signed.valid_from.isoformat(),
+        )  # fmt: skip
         return Outcome(signed=signed, purged=purged.counts, wider=tuple(wider), narrower=tuple(narrower))
+
+    def _bring_back(self, connection: Connection, district: District, lost: Signed, text: str, *, by: str) -> Outcome:
+        """The district has signed this before the restore: it is no new version, and what it narrowed acts again."""
+        now = self._clock.now()
+        contracts.bring_back(connection, lost, text, signed_by=by)
+        found = contracts.versions(connection, district.zone, now)
+        signed = next(one for one in found if one.id == lost.id)
+        log.record(connection, _entry(district, signed, "contract sign", by, now, [], []))
+        purged = self._retain(connection, district, actor=by, most=WHOLE)
+        return Outcome(signed=signed, purged=purged.counts)
 
 
 def last_day(terms: Contract) -> date:

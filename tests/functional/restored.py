@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,10 @@ from lti_server_demo_lms.profiles import PROFILES
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from lti_server.app import House, build_house
 from lti_server.cli import Commands
+from lti_server.ids import PersonId
+from lti_server.privacy.journal import JournalKind
 from tests.conftest import SECRET, fresh_database
 from tests.functional.tenants.neighbours import Neighbours, neighbours
 from tests.functional.tenants.test_tables import tables
@@ -98,3 +102,59 @@ def elsewhere(template: tuple[str, str]) -> Iterator[str]:
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(f"{name}_lti_server_app")))
+
+
+class Monday:
+    """The backup is made; what follows is done after it."""
+
+    def __init__(self, site: Site, elsewhere: str) -> None:
+        self.site, self.elsewhere = site, elsewhere
+        self.house, self.tenant = site.here.house, site.here.tenants[0]
+        self.district_id = self.tenant.district.id
+        with self.house.database.tenant(self.district_id) as connection:
+            worked = connection.execute(sa.text("SELECT person_id FROM progress_event LIMIT 1")).scalar_one()
+        self.pupil = PersonId(worked)
+
+    def backup(self) -> None:
+        self.site.run("create", str(self.site.file))
+
+    def restore(self, kind: JournalKind, changed: int = 1) -> dict[str, Any]:
+        """The backup comes back, and a second replay finds nothing to do."""
+        self.site.environment(self.elsewhere)
+        found = self.site.run("restore", str(self.site.file))
+        assert found["changed"][kind.value] == changed, found
+        again = self.site.run("replay")
+        assert set(again["changed"].values()) == {0}, again
+        return found
+
+    def ask(self, query: str, **values: object) -> list[Any]:
+        """Rows of the restored database."""
+        with self.restored() as house, house.database.tenant(self.district_id) as connection:
+            return list(connection.execute(sa.text(query), values))
+
+    @contextmanager
+    def restored(self) -> Iterator[House]:
+        house = build_house(self.site.settings, self.elsewhere)
+        try:
+            yield house
+        finally:
+            house.database.dispose()
+
+
+@pytest.fixture
+def monday(site: Site, elsewhere: str) -> Monday:
+    return Monday(site, elsewhere)
+
+
+def run(*arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(Commands(), [*arguments, "--json"])
+    if result.exception is not None:
+        raise result.exception
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def doctor() -> set[str]:
+    """What it finds to be not well."""
+    result = CliRunner().invoke(Commands(), ["doctor", "--json"])
+    return {one["name"] for one in json.loads(result.stdout)["checks"] if not one["ok"]}

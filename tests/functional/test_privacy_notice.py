@@ -18,8 +18,8 @@ from lti_server.app import House
 from lti_server.cli import main
 from lti_server.cli import policy as policy_command
 from lti_server.errors import ContractForbids
-from lti_server.ids import PersonId
-from lti_server.privacy import new_use, schedule
+from lti_server.ids import ContractId, PersonId, new_id
+from lti_server.privacy import contracts, new_use, schedule
 from lti_server.privacy.districts import District
 from lti_server.privacy.model import Purpose
 from lti_server.privacy.notice import USED
@@ -157,10 +157,7 @@ def test_the_contract_page_shows_what_may_come_stay_and_leave_and_gives_the_file
 ) -> None:
     district = world.district(house, terms=world.contract(house, more=OFFICE))
     assert client.get("/district/contract").status_code == 401
-    token, _ = house.invitations.invite(StaffRole.DATA_STEWARD, district.id)
-    form = re.search('name="csrf_token" value="([^"]+)"', client.get(f"/signin/invitation/{token}").text)
-    assert form is not None
-    client.post(f"/signin/invitation/{token}", data={"csrf_token": form[1]})
+    come_as_data_steward(client, house, district)
     page = client.get("/district/contract")
     assert page.status_code == 200
     for words in ("400 days", "to the gradebook of the LMS", "NDPA Exhibit B", "version 1", "Download version 1"):
@@ -172,6 +169,29 @@ def test_the_contract_page_shows_what_may_come_stay_and_leave_and_gives_the_file
     with house.database.tenant(district.id) as connection:
         looks = connection.execute(sa.text("SELECT count(*) FROM log_entry WHERE act = 'contract see'")).scalar_one()
     assert looks == 3
+
+
+def come_as_data_steward(client: FlaskClient, house: House, district: District) -> None:
+    token, _ = house.invitations.invite(StaffRole.DATA_STEWARD, district.id)
+    form = re.search('name="csrf_token" value="([^"]+)"', client.get(f"/signin/invitation/{token}").text)
+    assert form is not None
+    client.post(f"/signin/invitation/{token}", data={"csrf_token": form[1]})
+
+
+def test_the_contract_page_says_which_version_a_restore_has_lost_and_gives_no_file_of_it(
+    client: FlaskClient, house: House
+) -> None:
+    district, now = world.district(house), house.clock.now()
+    with house.database.tenant(district.id) as connection:
+        assert contracts.lose(
+            connection, district.id, ContractId(new_id()), version=2, policy_hash="ab" * 32, begins=now.date(),
+            at=now + timedelta(seconds=1),
+        )  # fmt: skip
+    come_as_data_steward(client, house, district)
+    page = client.get("/district/contract")
+    assert "No contract is in force" in page.text
+    assert f"lost by a restore of the server; its file has to be loaded again. Policy hash: {'ab' * 32}" in page.text
+    assert client.get("/district/contract/2/file").status_code == 404
 
 
 def test_what_was_collected_on_the_day_of_a_signature_before_it_is_old(

@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner
 
 from lti_server.accounts.store import fields_of
-from lti_server.app import House, build_house
-from lti_server.cli import Commands
-from lti_server.ids import GrantId, PersonId
+from lti_server.app import House
+from lti_server.ids import GrantId, SectionId
 from lti_server.privacy.journal import JournalKind
 from lti_server.privacy.model import Purpose, Recipients
 from lti_server.privacy.new_use import consenting, reading_for
 from lti_server.privacy.rights import Asked
 from tests import world
-from tests.functional.restored import Site, elsewhere, site
+from tests.functional.restored import Monday, doctor, elsewhere, monday, run, site
 
-__all__ = ["elsewhere", "site"]
+__all__ = ["elsewhere", "monday", "site"]
 
 ASKED = Asked(by="cli:test", act="person restrict", reason="The family asked.")
-
-
-class Monday:
-    """The backup is made; what follows is done after it."""
-
-    def __init__(self, site: Site, elsewhere: str) -> None:
-        self.site, self.elsewhere = site, elsewhere
-        self.house, self.tenant = site.here.house, site.here.tenants[0]
-        self.district_id = self.tenant.district.id
-        with self.house.database.tenant(self.district_id) as connection:
-            worked = connection.execute(sa.text("SELECT person_id FROM progress_event LIMIT 1")).scalar_one()
-        self.pupil = PersonId(worked)
-
-    def backup(self) -> None:
-        self.site.run("create", str(self.site.file))
-
-    def restore(self, kind: JournalKind, changed: int = 1) -> dict[str, Any]:
-        """The backup comes back, and a second replay finds nothing to do."""
-        self.site.environment(self.elsewhere)
-        found = self.site.run("restore", str(self.site.file))
-        assert found["changed"][kind.value] == changed, found
-        again = self.site.run("replay")
-        assert set(again["changed"].values()) == {0}, again
-        return found
-
-    def ask(self, query: str, **values: object) -> list[Any]:
-        """Rows of the restored database."""
-        with self.restored() as house, house.database.tenant(self.district_id) as connection:
-            return list(connection.execute(sa.text(query), values))
-
-    @contextmanager
-    def restored(self) -> Iterator[House]:
-        house = build_house(self.site.settings, self.elsewhere)
-        try:
-            yield house
-        finally:
-            house.database.dispose()
-
-
-@pytest.fixture
-def monday(site: Site, elsewhere: str) -> Monday:
-    return Monday(site, elsewhere)
 
 
 def restrict(monday: Monday, *, lift: bool = False) -> None:
@@ -150,12 +104,6 @@ def test_a_name_that_was_put_right_is_held_back_after_the_restore_until_it_is_pu
     assert "restore" not in doctor()
 
 
-def doctor() -> set[str]:
-    """What it finds to be not well."""
-    result = CliRunner().invoke(Commands(), ["doctor", "--json"])
-    return {one["name"] for one in json.loads(result.stdout)["checks"] if not one["ok"]}
-
-
 def test_a_correction_that_was_dropped_is_dropped_after_the_restore(monday: Monday) -> None:
     monday.backup()
     monday.house.rights.correct.drop(monday.district_id, monday.pupil, "nickname", ASKED)
@@ -169,12 +117,6 @@ def test_a_consent_that_was_taken_back_is_none_after_the_restore(monday: Monday)
     monday.restore(JournalKind.CONSENT_WITHDRAWAL)
     with monday.restored() as house, house.database.tenant(monday.district_id) as connection:
         assert monday.pupil not in consenting(connection, Purpose.EVALUATION)
-
-
-def run(*arguments: str) -> None:
-    result = CliRunner().invoke(Commands(), [*arguments, "--json"])
-    if result.exception is not None:
-        raise result.exception
 
 
 def test_a_notice_that_names_fewer_purposes_acts_after_the_restore_and_says_that_its_words_are_lost(
@@ -230,3 +172,126 @@ def narrow(monday: Monday) -> Callable[[str], None]:
         world.sign(monday.house, monday.tenant.district, world.contract(monday.house, more=more))
 
     return sign
+
+
+def test_what_is_past_its_day_is_disposed_of_again_before_anybody_works_with_the_restored_database(
+    monday: Monday, narrow: Callable[[str], None]
+) -> None:
+    narrow("limits: {disposition_days: {value: 30, clause: 'Art. IV'}}")
+    monday.backup()
+    revoke(monday)
+    dispose = monday.house.rights.dispose
+    asked = dispose.request(monday.district_id, None, by="cli:test", due=monday.house.clock.now().date())
+    (done,) = dispose.run_due(monday.district_id)
+    assert (done.id, done.state) == (asked.id, "done")
+    monday.restore(JournalKind.DISPOSITION)
+    assert monday.ask("SELECT state FROM disposition WHERE id = :id", id=asked.id) == [("done",)]
+    assert monday.ask("SELECT id FROM person WHERE wrapped_key IS NOT NULL") == []
+
+
+def test_what_is_past_its_days_by_the_contract_is_gone_again_before_anybody_works_with_the_restored_database(
+    monday: Monday,
+) -> None:
+    with monday.house.database.tenant(monday.district_id) as connection:
+        old = "UPDATE person_field SET collected_at = now() - interval '401 days' WHERE person_id = :person"
+        assert connection.execute(sa.text(old), {"person": monday.pupil}).rowcount > 0
+    monday.backup()
+    with monday.house.database.tenant(monday.district_id) as connection:
+        assert monday.house.retain(connection, monday.tenant.district).counts
+    monday.site.environment(monday.elsewhere)
+    monday.site.run("restore", str(monday.site.file))
+    assert monday.ask("SELECT field FROM person_field WHERE person_id = :person", person=monday.pupil) == []
+
+
+def test_what_somebody_asked_at_the_own_page_is_gone_after_the_restore_once_it_was_answered(monday: Monday) -> None:
+    monday.backup()
+    (case,) = monday.house.rights.own_requests.cases(monday.district_id, by="cli:test")
+    monday.house.rights.own_requests.answered(monday.district_id, case.id, by="cli:test")
+    monday.restore(JournalKind.ANSWER)
+    assert monday.ask("SELECT sealed, answered_at IS NOT NULL FROM own_request") == [(None, True)]
+
+
+LIVE = (
+    "SELECT (SELECT count(*) FROM identity WHERE person_id = :person AND ended_at IS NULL),"
+    " (SELECT count(*) FROM membership WHERE person_id = :person AND ended_at IS NULL)"
+)
+
+
+def test_a_pupil_who_was_blocked_is_blocked_after_the_restore(monday: Monday) -> None:
+    monday.backup()
+    monday.house.rights.blocks.of_person(monday.district_id, monday.pupil, by="cli:test")
+    monday.restore(JournalKind.BLOCK)
+    assert monday.ask(LIVE, person=monday.pupil) == [(0, 0)]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["made-before-the-backup", "made-after-the-backup"])
+def test_a_pupil_whose_block_was_lifted_has_a_way_in_after_the_restore(monday: Monday, before: bool) -> None:
+    blocks = monday.house.rights.blocks
+    if not before:
+        monday.backup()
+    made = blocks.of_person(monday.district_id, monday.pupil, by="cli:test")
+    if before:
+        monday.backup()
+    blocks.lift(monday.district_id, made.id, by="cli:test", reason="The family agreed again.")
+    monday.restore(JournalKind.UNBLOCK, changed=int(before))
+    ((ways_in, _),) = monday.ask(LIVE, person=monday.pupil)
+    assert ways_in == 1
+    assert monday.ask("SELECT 1 FROM block WHERE id = :id AND lifted_at IS NULL", id=made.id) == []
+
+
+def test_a_connection_that_was_narrowed_reaches_the_same_classes_after_the_restore(monday: Monday) -> None:
+    grant_id = monday.tenant.registered.grant_id
+    with monday.house.database.tenant(monday.district_id) as connection:
+        first = sa.text("SELECT id FROM section WHERE grant_id = :grant ORDER BY created_at LIMIT 1")
+        kept = SectionId(connection.execute(first, {"grant": grant_id}).scalar_one())
+    monday.backup()
+    withdraw = monday.house.grants.withdraw
+    withdraw.narrow(monday.district_id, grant_id, [kept], by="cli:test", reason="One class.")
+    assert withdraw.finish(monday.district_id, grant_id)
+    monday.restore(JournalKind.NARROWING)
+    assert monday.ask("SELECT section_id FROM grant_section WHERE grant_id = :grant", grant=grant_id) == [(kept,)]
+
+
+def test_the_days_for_what_a_revoked_connection_left_count_from_its_revocation(
+    monday: Monday, narrow: Callable[[str], None]
+) -> None:
+    narrow("limits: {disposition_days: {value: 30, clause: 'Art. IV'}}")
+    monday.backup()
+    grant_id = revoke(monday)
+    journal = monday.site.settings.data_dir / "journal.jsonl"
+    week_ago = monday.house.clock.now() - timedelta(days=7)
+    today = f'"at":"{monday.house.clock.now():%Y-%m-%d}'
+    lines = [
+        line.replace(today, f'"at":"{week_ago:%Y-%m-%d}') if str(grant_id) in line else line
+        for line in journal.read_text().splitlines(keepends=True)
+    ]
+    journal.write_text("".join(lines))
+    monday.restore(JournalKind.REVOCATION, changed=2)
+    ((dispose_by,),) = monday.ask("SELECT dispose_by FROM revocation WHERE grant_id = :grant", grant=grant_id)
+    assert dispose_by == (week_ago + timedelta(days=30)).date()
+
+
+def test_who_was_erased_is_erased_after_the_restore_and_counted_once(monday: Monday) -> None:
+    monday.backup()
+    monday.house.rights.erase(monday.district_id, monday.pupil, by="cli:test", keeps_grades=True)
+    monday.restore(JournalKind.ERASURE)
+    assert monday.ask("SELECT 1 FROM person_field WHERE person_id = :person", person=monday.pupil) == []
+
+
+def test_a_platform_that_has_left_its_addresses_is_suspended_after_the_restore(monday: Monday) -> None:
+    monday.backup()
+    registered = monday.tenant.registered
+    moved = replace(registered.platform, jwks_url=f"{registered.platform.jwks_url}?moved")
+    with monday.house.database.anyone() as connection:
+        monday.house.registrations.take(connection, monday.district_id, moved)
+    monday.house.registrations.approve(registered.id)
+    monday.restore(JournalKind.READDRESSING)
+    assert monday.ask(STATE, grant=registered.grant_id) == [("suspended",)]
+
+
+def test_every_class_is_read_again_as_soon_as_the_worker_runs_after_the_restore(monday: Monday) -> None:
+    monday.backup()
+    monday.site.environment(monday.elsewhere)
+    monday.site.run("restore", str(monday.site.file))
+    waiting = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'roster.sync_section' AND status = 'todo'"
+    assert monday.site.count(waiting, monday.elsewhere) >= 2, "a course of each district"

@@ -33,7 +33,7 @@ def on(settings: Settings, database_url: str, clock: FakeClock, tmp_path: Path) 
 
 def narrow(on: Street, *without: str) -> dict[str, int]:
     """By an amendment: without a signature, and at once."""
-    signing = Signing(on.house.database, on.house.retain, on.house.clock)
+    signing = Signing(on.house.database, on.house.retain, on.house.journal, on.house.clock)
     return dict(signing.amend(on.district, world.contract(on.house, without=without), by="test").purged)
 
 

@@ -49,7 +49,7 @@ def district_in(house: House, slug: str, zone: str) -> District:
 @pytest.fixture
 def signing(house: House, clock: FakeClock) -> Signing:
     moment(clock, datetime(2026, 9, 1, tzinfo=UTC))
-    return Signing(house.database, house.retain, house.clock)
+    return Signing(house.database, house.retain, house.journal, house.clock)
 
 
 def moment(clock: FakeClock, at: datetime) -> None:

@@ -38,6 +38,8 @@ SAID: dict[JournalKind, dict[str, Any]] = {
     JournalKind.UNCORRECTION: {"person": str(UUID(int=2)), "field": "given_name"},
     JournalKind.CONSENT_WITHDRAWAL: {"person": str(UUID(int=2)), "purpose": "evaluation"},
     JournalKind.ANSWER: {"case": str(UUID(int=6))},
+    JournalKind.READDRESSING: {"grant": str(UUID(int=4)), "addresses": "cd" * 32},
+    JournalKind.CONTRACT: {"contract": str(UUID(int=8)), "version": 2, "policy": "ef" * 32, "begins": "2026-10-01"},
     JournalKind.DISPOSITION: {
         "disposition": str(UUID(int=7)),
         "grant": "",
