@@ -16,17 +16,21 @@ import click
 import psycopg
 
 from lti_server import dumps, walls
-from lti_server.app import build_house
+from lti_server.app import House, build_house
 from lti_server.db import application_role, connect, database_name
 from lti_server.errors import ConfigurationError, LtiServerError
 from lti_server.mail import connected
 from lti_server.migrate import revisions
 from lti_server.postgres import database_urls
+from lti_server.privacy import districts, grant_view
+from lti_server.privacy.districts import District
+from lti_server.privacy.timetable import StepName
 from lti_server.providers.registry import PluginState, look_at_plugins
 from lti_server.replay import left
 from lti_server.settings import Settings
 
 MOST_SKEW_S = 5.0
+MOST_LISTED = 5
 CONNECT_TIMEOUT_S = 5
 
 
@@ -137,6 +141,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield _restore(settings, url)
         if settings.secret_keys:
             yield _wrapped(settings, url)
+            yield _deadlines(settings, url)
     except psycopg.Error:
         yield Check(
             name="role",
@@ -190,6 +195,42 @@ def _wrapped(settings: Settings, url: str) -> Check:
         detail = f"{older} rows are under an older secret: run `lti-server keys rewrap` before you take that one away"
         return Check(name=name, ok=True, detail=detail)
     return Check(name=name, ok=True, detail="all are under the current secret")
+
+
+def _deadlines(settings: Settings, url: str) -> Check:
+    """Whether what districts asked to end was ended, given back and disposed of in its time."""
+    house = build_house(settings, url)
+    try:
+        late = [one for owner in districts.every(house.database, house.ring) for one in _overdue(house, owner)]
+    finally:
+        house.database.dispose()
+    name = "deadlines"
+    if not late:
+        return Check(name=name, ok=True, detail="no withdrawal or disposition is overdue")
+    listed = "; ".join(late[:MOST_LISTED]) + (f"; {len(late) - MOST_LISTED} more" if len(late) > MOST_LISTED else "")
+    detail = (
+        f"overdue: {listed}. See that `lti-server worker` runs and what it logs; `lti-server grant show ID` and "
+        "`lti-server disposition list` say more."
+    )
+    return Check(name=name, ok=False, detail=detail)
+
+
+def _overdue(house: House, owner: District) -> Iterator[str]:
+    with house.database.tenant(owner.id) as connection:
+        steps = grant_view.overdue(connection, house.clock.now())
+        asked = [one for one in house.rights.dispose.every(connection) if one.overdue]
+    for grant_id, step in steps:
+        due = f"{step.due_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        yield f"{_STEPS[step.name]} (grant {grant_id} of {owner.slug}, due {due})"
+    for one in asked:
+        yield f"disposition {one.id} of {owner.slug} (due {one.due_on.isoformat()})"
+
+
+_STEPS = {
+    StepName.ENDED: "ending what came by a connection",
+    StepName.GIVEN_BACK: "giving tokens back to their provider",
+    StepName.DISPOSED: "disposing of what a connection left",
+}
 
 
 def _server(connection: psycopg.Connection[tuple[object, ...]]) -> Check:

@@ -132,6 +132,18 @@ def view(connection: Connection, grant_id: GrantId, population: Population) -> G
     )  # fmt: skip
 
 
+def overdue(connection: Connection, now: datetime) -> list[tuple[GrantId, Step]]:
+    """Steps of the entered district's withdrawals that should have been done by now, and are not."""
+    withdrawn = connection.execute(sa.select(revocation.c.grant_id).distinct().order_by(revocation.c.grant_id))
+    return [
+        (GrantId(one), step)
+        for one in withdrawn.scalars().all()
+        for receipt in _receipts(connection, GrantId(one))
+        for step in receipt.steps
+        if step.overdue(now)
+    ]
+
+
 def _receipts(connection: Connection, grant_id: GrantId) -> list[Receipt]:
     rows = connection.execute(
         sa.select(revocation).where(revocation.c.grant_id == grant_id).order_by(revocation.c.epoch)

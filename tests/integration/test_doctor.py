@@ -15,8 +15,14 @@ from click.testing import CliRunner
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from lti_server.app import House
 from lti_server.cli.doctor import doctor
 from lti_server.db import application_role, database_name
+from lti_server.privacy.grants import open_grant
+from tests import world
+from tests.clock import FakeClock
+from tests.conftest import SECRET
+from tests.functional.test_adoption import DAY_S, LIMIT
 from tests.peers import smtp
 
 
@@ -174,3 +180,25 @@ def test_a_mail_server_that_answers_is_well_and_one_that_does_not_is_told(setup:
         assert setup.says() == (0, {})
     code, wrong = setup.says()
     assert (code, set(wrong)) == (1, {"mail"})
+
+
+def test_what_is_overdue_is_named_with_its_grant_its_time_and_what_to_look_at(
+    setup: Setup, house: House, clock: FakeClock
+) -> None:
+    """The doctor looks at the real clock, so what it finds was asked for that long ago."""
+    setup.change(SECRET_KEYS=SECRET)
+    clock.pass_s(-62 * DAY_S)
+    district = world.district(house, terms=world.contract(house, more=LIMIT))
+    with house.database.tenant(district.id) as connection:
+        grant_id = open_grant(connection, district.id, "google", house.clock.now())
+    house.grants.withdraw.begin(district.id, grant_id, by="test", reason="over")
+    code, wrong = setup.says()
+    assert (code, set(wrong)) == (1, {"deadlines"})
+    assert f"ending what came by a connection (grant {grant_id} of north" in wrong["deadlines"]
+    assert "lti-server worker" in wrong["deadlines"]
+    assert house.grants.withdraw.finish(district.id, grant_id)
+    assert f"disposing of what a connection left (grant {grant_id} of north" in setup.says()[1]["deadlines"]
+    asked = house.rights.dispose.request(district.id, grant_id, by="test")
+    assert f"disposition {asked.id} of north (due {asked.due_on.isoformat()})" in setup.says()[1]["deadlines"]
+    house.rights.dispose.run(district.id, asked.id)
+    assert setup.says() == (0, {})

@@ -16,6 +16,7 @@ from lti_server.privacy import grant_view
 from lti_server.privacy.districts import District
 from lti_server.privacy.grants import open_grant
 from lti_server.privacy.participants import Done
+from lti_server.privacy.timetable import Step, StepName
 from lti_server.privacy.upstream import GiveBack
 from lti_server.providers.errors import RejectedCredentials, Unavailable
 from lti_server.providers.records import SourceToken, TokenKind
@@ -141,6 +142,28 @@ def test_after_a_day_it_is_wiped_whatever_the_provider_did(kept: Kept, clock: Fa
     assert (kept.row().state, kept.row().sealed) == ("given_up", None)
     assert len(kept.provider.asked) == 1
     assert kept.told() == {"given_up": 1}
+
+
+def test_the_receipt_names_the_day_by_which_it_is_given_back_and_it_is_gone_by_then(
+    kept: Kept, clock: FakeClock
+) -> None:
+    def step() -> Step:
+        with kept.house.database.tenant(kept.district.id) as connection:
+            (receipt,) = grant_view.view(connection, kept.grant_id, kept.house.grants.population).receipts
+        (found,) = (one for one in receipt.steps if one.name is StepName.GIVEN_BACK)
+        return found
+
+    waiting = step()
+    assert (waiting.due_at, waiting.done_at) == (clock.now() + timedelta(days=1), None)
+    kept.provider.failures = [Unavailable("away") for _ in range(9)]
+    kept.run()
+    clock.pass_s(DAY_S)
+    assert not step().overdue(clock.now())
+    kept.house.sweep()
+    done = step()
+    assert done.done_at == waiting.due_at
+    assert not done.late
+    assert kept.row().sealed is None
 
 
 def test_the_sweep_wipes_it_after_a_day_though_no_job_runs(kept: Kept, clock: FakeClock) -> None:
