@@ -43,8 +43,16 @@ TOLD = {
 }  # fmt: skip
 HASHED_ALONE = "canary-mail-b8c1@school.example"
 WORK, ANSWERS, REASON = "canary-work-6b3e", "canary-answers-d0a4", "canary-reason-8e51"
-RIGHT = "Canary-Right-c2d9"
-CANARIES = [*(one for one in TOLD.values() if isinstance(one, str)), "canary-local-2f7d", WORK, ANSWERS, REASON, RIGHT]
+RIGHT, WISH = "Canary-Right-c2d9", "canary-wish-91ab"
+CANARIES = [
+    *(one for one in TOLD.values() if isinstance(one, str)),
+    "canary-local-2f7d",
+    WORK,
+    ANSWERS,
+    REASON,
+    RIGHT,
+    WISH,
+]
 MORE = "\n".join(
     f"  {one}: {world.SCHOOL}"
     for one in ("student_contact.email", "student_identifiers.app_username", "demographics.gender")
@@ -134,6 +142,7 @@ def come(site: Site, platform: Platform) -> str:
     ((person_id,),) = site.ask("SELECT id FROM person WHERE kind = 'pupil'")
     asked = Asked(by="test", act="person correct", reason=REASON)
     site.house.rights.correct.put(owner.id, PersonId(person_id), "nickname", RIGHT, asked)
+    site.house.rights.own_requests.ask(owner.id, PersonId(person_id), "question", WISH)
     return str(person_id)
 
 

@@ -62,7 +62,8 @@ def test_an_export_holds_every_declared_column_opened(on: Street, pupil: str, ru
     assert told["membership"][0]["section_name"]
 
 
-def test_every_sealed_column_is_opened_in_an_export(pupil: str, run: Run) -> None:
+def test_every_sealed_column_is_opened_in_an_export(on: Street, pupil: str, run: Run) -> None:
+    on.house.rights.own_requests.ask(on.district.id, PersonId(UUID(pupil)), "question", "Who sees my work?")
     run("correct", pupil, "--field", "nickname", "--value", "Noor", "--reason", "The family asked.")
     found = run("export", pupil, "--reason", "The family asked.")
     told = {name: listed for tables in found["data"].values() for name, listed in tables.items()}
