@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from uuid import uuid4
 
@@ -171,6 +172,9 @@ def test_server_worker_and_commands_refuse_until_the_replay_has_ended(
         error = CliRunner().invoke(Commands(), command).exception
         assert isinstance(error, ConfigurationError), command
         assert "backup replay" in error.detail
+    checks = json.loads(CliRunner().invoke(Commands(), ["doctor", "--json"]).stdout)["checks"]
+    (told,) = [one for one in checks if one["name"] == "restore"]
+    assert (told["ok"], "backup replay" in told["detail"]) == (False, True)
     assert site.run("replay")["changed"]["revocation"] == 1
     assert not dumps.is_pending(elsewhere)
     assert CliRunner().invoke(Commands(), ["district", "list"]).exit_code == 0
