@@ -15,6 +15,7 @@ from lti_server.app import House
 from lti_server.privacy.districts import District
 from tests import world
 from tests.clock import FakeClock
+from tests.functional.tenants.test_tables import tables
 from tests.functional.test_log_page import signed_in
 from tests.peers.bare_platform import Platform
 
@@ -46,6 +47,36 @@ def test_nothing_about_a_person_is_looked_up_for_an_answer(
     ask(client, "north")
     assert asked
     assert not [one for one in asked if re.search(r"\b(person|person_field|identity|membership)\b", one)]
+
+
+def everything(house: House, district: District) -> dict[str, list[str]]:
+    """What is kept of people; cases, the log and sessions of staff are written by whoever asks and answers."""
+    with house.database.tenant(district.id) as connection:
+        names = tables(connection).keys() - {"guardian_request", "log_entry", "log_link", "log_pending", "session"}
+        return {
+            one: sorted(map(str, connection.execute(sa.text(f"SELECT t::text FROM {one} t")).scalars()))
+            for one in sorted(names)
+        }
+
+
+def test_nothing_of_a_child_changes_by_what_somebody_asks_at_the_door_nor_by_its_being_read_and_answered(
+    app: Flask, client: FlaskClient, house: House, district: District, platform: Platform
+) -> None:
+    """Whoever writes there is not known: the district finds out who asks, and for whom, and then acts by itself."""
+    world.launch(client, platform, house)
+    browser = signed_in(app, house, StaffRole.DISTRICT_ADMIN, district)
+    before = everything(house, district)
+    assert before["person"]
+    assert before["person_field"]
+    ask(client, "north", "Erase everything of Amina Example at once, and block her. I am her mother.")
+    page = browser.get("/district/requests").text
+    assert "I am her mother." in page
+    token = re.search('name="csrf_token" value="([^"]+)"', page)
+    action = re.search(r'action="([^"]*/district/requests/[^"]+)"', page)
+    assert token
+    assert action
+    assert browser.post(action[1], data={"csrf_token": token[1]}).status_code == 303
+    assert everything(house, district) == before
 
 
 def test_the_district_reads_the_case_with_its_day_and_what_was_written_goes_with_the_answer(

@@ -142,6 +142,24 @@ def test_the_notice_says_what_it_must_goes_by_mail_and_its_delivery_is_told(
     assert said("show", made["id"])["districts"][0]["notices"][0]["messages"][0]["state"] == "sent"
 
 
+def test_each_district_whose_people_are_touched_is_told_and_no_other(
+    lived_in: District, said: Any, clock: FakeClock, house: House
+) -> None:
+    """The other one has a data office and a contract, too, and nobody whom this touches."""
+    other = world.district(house, "west", terms=world.contract(house, more=TERMS))
+
+    def mails(owner: District) -> int:
+        with house.database.tenant(owner.id) as connection:
+            return int(connection.execute(sa.text("SELECT count(*) FROM mail_message")).scalar_one())
+
+    made = opened(said, clock, "--element", "student_name.first_and_or_last")
+    assert (mails(lived_in), mails(other)) == (0, 0)
+    told = said("notify", made["id"])
+    assert [one["district"] for one in told["districts"]] == ["north"]
+    assert told["not_told"] == []
+    assert (mails(lived_in), mails(other)) == (1, 0)
+
+
 def test_law_enforcement_holds_the_notice_back_until_the_day(lived_in: District, said: Any, clock: FakeClock) -> None:
     made = opened(said, clock)
     until = clock.now() + timedelta(days=2)

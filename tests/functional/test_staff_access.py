@@ -147,6 +147,23 @@ def test_what_one_said_opens_nothing_for_another(
     assert staff.browser.get(f"/district/people/{pupil}").status_code == 403
 
 
+def test_support_sees_a_pupil_while_the_case_is_open_and_nothing_of_anybody_once_it_is_ended(
+    staff: Staff, pupil: PersonId, house: House, district: District
+) -> None:
+    staff.says_why("support", "A pupil cannot open the lesson.")
+    assert staff.finds("amina") == [str(pupil)]
+    assert "Amina" in staff.browser.get(f"/district/people/{pupil}").text
+    looks = len(told(house, district, pupil))
+    assert staff.post("/end").status_code == 303
+    after = [staff.browser.get(f"/district/people/{pupil}"), staff.post("/search", text="Amina")]
+    after += [staff.post(f"/{pupil}/{step}", act="block") for step in ("export", "preview", "act")]
+    assert {one.status_code for one in after} == {403}
+    assert not [one for one in after if "Amina" in one.text]
+    assert len(told(house, district, pupil)) == looks
+    with house.database.tenant(district.id) as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM staff_access")).scalar_one() == 0
+
+
 @pytest.mark.parametrize("role", [StaffRole.SCHOOL_ADMIN, StaffRole.TEACHER, StaffRole.EVALUATOR, StaffRole.OPERATOR])
 def test_a_narrower_role_is_told_the_same_of_a_pupil_who_is_here_and_of_nobody(
     app: Flask, pupil: PersonId, house: House, district: District, role: StaffRole
