@@ -11,6 +11,7 @@ from lti_server.ids import DistrictId
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.grant_view import GrantView
 from lti_server.privacy.signed_documents import Kind
+from lti_server.privacy.timetable import StepName
 
 RECEIPT = Kind(
     name="revocation-receipt",
@@ -26,6 +27,8 @@ def receipt_file(
 ) -> bytes:
     """The same receipt at every call, once it is acknowledged: times and counts, nobody's name.
 
+    Where tokens go back to a provider there is a second one, of the moment when the last of them was settled.
+
     Raises:
         NotFound: the grant has no such withdrawal.
         Conflict: it is not acknowledged yet.
@@ -37,7 +40,13 @@ def receipt_file(
         raise Conflict("Something is still in flight, so there is no receipt yet. Try again in a moment.")
     said = found.plain()
     body = {name: said[name] for name in RECEIPT.members - {"grant", "provider"}}
+    at = found.acknowledged_at
+    for step in found.steps:
+        if step.name is StepName.GIVEN_BACK and step.done_at is None:
+            body["upstream"] = {"waiting": sum(found.upstream.values())}  # as at the acknowledgement
+        elif step.name is StepName.GIVEN_BACK:
+            at = max(at, step.done_at or at)
     return keys.sign(
         connection, RECEIPT, {**body, "grant": str(grant.id), "provider": grant.provider}, district_id=district_id,
-        at=found.acknowledged_at,
+        at=at,
     )  # fmt: skip

@@ -14,8 +14,10 @@ from lti_server.app import House
 from lti_server.ids import GrantId
 from lti_server.privacy import grant_view
 from lti_server.privacy.districts import District
+from lti_server.privacy.grant_receipt import receipt_file
 from lti_server.privacy.grants import open_grant
 from lti_server.privacy.participants import Done
+from lti_server.privacy.signed_documents import checked, public_keys
 from lti_server.privacy.timetable import Step, StepName
 from lti_server.privacy.upstream import GiveBack
 from lti_server.providers.errors import RejectedCredentials, Unavailable
@@ -142,6 +144,38 @@ def test_after_a_day_it_is_wiped_whatever_the_provider_did(kept: Kept, clock: Fa
     assert (kept.row().state, kept.row().sealed) == ("given_up", None)
     assert len(kept.provider.asked) == 1
     assert kept.told() == {"given_up": 1}
+
+
+def test_there_is_one_receipt_until_the_last_token_is_settled_and_one_more_from_then_on(
+    kept: Kept, clock: FakeClock
+) -> None:
+    with kept.house.database.tenant(kept.district.id) as connection:
+        (revocation,) = grant_view.view(connection, kept.grant_id, kept.house.grants.population).receipts
+        kept.giving.keep(connection, kept.district, revocation.id, Done(counts={}, upstream=(TOKEN,)))
+
+    def file() -> bytes:
+        with kept.house.database.tenant(kept.district.id) as connection:
+            grant = grant_view.view(connection, kept.grant_id, kept.house.grants.population)
+            return receipt_file(connection, kept.house.document_keys, kept.district.id, grant, revocation.id)
+
+    def settle_next() -> None:
+        with kept.house.database.tenant(kept.district.id) as connection:
+            waiting = sa.text("SELECT id FROM upstream_revocation WHERE state = 'waiting' LIMIT 1")
+            token_id = connection.execute(waiting).scalar_one()
+        clock.pass_s(60)
+        kept.giving.run_job(str(kept.district.id), str(token_id))
+
+    first = file()
+    settle_next()
+    assert file() == first
+    settle_next()
+    second = file()
+    told = [checked(one, public_keys(kept.house.document_keys.public_jwks())) for one in (first, second)]
+    assert [one.body["upstream"] for one in told] == [{"waiting": 2}, {"done": 2}]
+    assert [one.issued_at for one in told] == [revocation.acknowledged_at, clock.now()]
+    clock.pass_s(DAY_S)
+    kept.house.sweep()
+    assert file() == second
 
 
 def test_the_receipt_names_the_day_by_which_it_is_given_back_and_it_is_gone_by_then(
