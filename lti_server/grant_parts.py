@@ -21,6 +21,7 @@ from lti_server.lti.tokens import Service
 from lti_server.lti.withdrawal import Platforms
 from lti_server.mail import Mail
 from lti_server.privacy import revocation, upstream
+from lti_server.privacy.contract_population import Populations
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.disclose import Disclose
 from lti_server.privacy.districts import District
@@ -162,12 +163,24 @@ class GrantParts:
         self.withdraw.resume_all(connection, district_id)
         self.give_back.wipe_overdue(connection, district_id)
 
+    @cached_property
+    def populations(self) -> Populations:
+        """What the contract in force lets connections reach."""
+        return Populations(lambda: self.withdraw.narrow_to_contract_on)
+
+    def follow(self, connection: Connection, district: District) -> None:
+        """Before a class list is read, so that no first day of a contract waits for the worker."""
+        policy = self._policy(connection)
+        if policy is not None:
+            self.populations(connection, district, policy, by="contract")
+
     def population(self, connection: Connection, provider: str) -> str:
-        """Which pupils the contract in force lets a provider tell of: `none` without one."""
+        """Which pupils the contract in force lets a provider tell of: `none` without one, else by which lists."""
         policy = self._policy(connection)
         if policy is None or not policy.allows_provider(provider):
             return "none"
-        return "all" if policy.providers is None else policy.providers[provider].population
+        named = policy.population(provider)
+        return "all" if named is None else "+".join(sorted(named.plain()))
 
     def _revoker_of(self, district: District, grant_id: GrantId, provider: str) -> GrantRevoker:
         return self.connector.revoker(provider, {})

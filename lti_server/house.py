@@ -108,7 +108,7 @@ class House:
     @cached_property
     def retain(self) -> Retain:
         """The purge of what is past its time, in every feature that keeps something."""
-        return Retain((KeptFields(), KeptProgress()), self.policies, self.clock)
+        return Retain((KeptFields(), KeptProgress()), self.policies, self.grants.populations, self.clock)
 
     @cached_property
     def queue(self) -> Queue:
@@ -327,7 +327,7 @@ class House:
         return SyncRoster(
             database=self.database, source=source, records=store, courses=courses,
             changes=apply, intake=self.intake,
-            open_run=self._open_run, clock=self.clock,
+            open_run=self._open_run, follow=self.grants.follow, clock=self.clock,
         )  # fmt: skip
 
     def _open_run(self, connection: Connection, run_id: RunId) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import store as people
 from lti_server.accounts.intake import Intake
-from lti_server.accounts.model import Kind, Subject
+from lti_server.accounts.model import Kind, Known, Subject
 from lti_server.accounts.person_sessions import Opened, open_session
 from lti_server.accounts.provider_connections import Connected, ProviderConnections
 from lti_server.accounts.sign_in_reasons import refused
@@ -184,6 +185,7 @@ class SignIn:
             hashed = people.subject_hash(district.keys, arrival.subject)
             people.lock_subject(connection, hashed)
             known = people.find(connection, [hashed], connected.grant_id).get(hashed)
+            self._reached(connection, connected, contract_id, known)
             intake = self._intake(connected.provider)
             if intake.blocked(connection, district.keys, {"sign-in": (hashed, arrival.said)}):
                 log.record(connection, _entry(arrival, None, {"blocked": True}))
@@ -221,6 +223,17 @@ class SignIn:
         if not self._policies.of(connection, contract_id).allows_provider(arrival.connected.provider):
             raise refused("provider-not-allowed")
         return int(epoch), contract_id
+
+    def _reached(
+        self, connection: Connection, connected: Connected, contract_id: ContractId, known: Known | None
+    ) -> None:
+        """Whoever is in no class that the contract names for this provider stays outside, as who is in none."""
+        named = self._policies.of(connection, contract_id).population(connected.provider)
+        values = {"named": None if named is None else json.dumps(named.plain()), "provider": connected.provider}
+        if named is not None and (
+            known is None or connection.execute(_WITHIN, {**values, "person": known.person_id}).scalar_one() is not True
+        ):
+            raise refused("outside-population")
 
     def _redirect_uri(self, provider: str) -> str:
         return f"{self._base_url}/auth/{provider}/callback"
@@ -271,3 +284,5 @@ def _entry(
 
 _HALF = re.compile("[\ud800-\udfff]")
 _STANDING = sa.text("SELECT epoch FROM grants WHERE id = :grant AND state = 'active' AND 'signin' = ANY (uses)")
+# The contract at the moment of use, whatever the database was last held to.
+_WITHIN = sa.text("SELECT population_has_person(CAST(:named AS jsonb), :provider, :person)")

@@ -19,6 +19,9 @@ _CARRY_SESSIONS = sa.text(
     " AND NOT grant_reaches(:grant, m.section_id))"
     " AND NOT EXISTS (SELECT FROM resource_link l WHERE l.id = session.resource_link_id AND l.section_id IS NOT NULL"
     " AND NOT grant_reaches(:grant, l.section_id))"
+    # Of a session of no section, whoever is in one that the contract names (0024_contract_population.sql).
+    " AND (membership_id IS NOT NULL OR EXISTS (SELECT FROM resource_link l WHERE l.id = session.resource_link_id"
+    " AND l.section_id IS NOT NULL) OR contract_reaches_person(:grant, person_id))"
 )
 _END_SESSIONS = sa.text(
     "UPDATE session SET ended_at = :at, ticket_expires_at = least(ticket_expires_at, :at)"

@@ -14,9 +14,11 @@ from lti_server.errors import InvalidInput, NotFound
 from lti_server.ids import SystemClock
 from lti_server.privacy import contract_file, contracts
 from lti_server.privacy.compile import compile_policy, features_left_off
+from lti_server.privacy.districts import District
 from lti_server.privacy.model import Family
 from lti_server.privacy.signing import Outcome, Signing
 
+PATIENCE_S = 10.0
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -66,7 +68,8 @@ def sign(slug: str, anew: bool, file: Path) -> dict[str, Any]:
     """
     text = _text(file)
     house = open_house()
-    return _taken(_signing(house).sign(district_of(house, slug), text, by=operator(), anew=anew))
+    signer = district_of(house, slug)
+    return _taken(house, signer, _signing(house).sign(signer, text, by=operator(), anew=anew))
 
 
 @contract.command()
@@ -80,7 +83,8 @@ def amend(slug: str, file: Path) -> dict[str, Any]:
     """
     text = _text(file)
     house = open_house()
-    return _taken(_signing(house).amend(district_of(house, slug), text, by=operator()))
+    signer = district_of(house, slug)
+    return _taken(house, signer, _signing(house).amend(signer, text, by=operator()))
 
 
 @contract.command()
@@ -93,7 +97,8 @@ def join(slug: str, offering: str) -> dict[str, Any]:
     Recipients and evaluators of the other district do not go along. An offer ends three years after its signature.
     """
     house = open_house()
-    return _taken(_signing(house).join(district_of(house, slug), district_of(house, offering), by=operator()))
+    signer = district_of(house, slug)
+    return _taken(house, signer, _signing(house).join(signer, district_of(house, offering), by=operator()))
 
 
 @contract.command()
@@ -119,12 +124,18 @@ def _signing(house: House) -> Signing:
     return Signing(house.database, house.retain, house.journal, house.clock)
 
 
-def _taken(done: Outcome) -> dict[str, Any]:
+def _taken(house: House, signer: District, done: Outcome) -> dict[str, Any]:
+    """Nothing new passes already; what is in flight after a while is left to the worker."""
+    narrowed = [
+        {"grant": str(one), "acknowledged": house.grants.withdraw.finish(signer.id, one, patience_s=PATIENCE_S)}
+        for one in done.narrowed
+    ]
     return {
         **_answer(done.signed),
         "wider": list(done.wider),
         "narrower": list(done.narrower),
         "purged": dict(done.purged),
+        "narrowed": narrowed,
     }
 
 

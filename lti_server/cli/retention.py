@@ -39,6 +39,8 @@ def run(slug: str | None, dry_run: bool, most: int) -> dict[str, Any]:
             purged = house.retain(connection, owner, actor=operator(), most=most)
             if dry_run:
                 connection.rollback()
+        for grant_id in () if dry_run else purged.narrowed:
+            house.grants.withdraw.finish(owner.id, grant_id)
         if dry_run:
             note(house, owner, "retention run --dry-run")
         found.append({"district": owner.slug, "purged": dict(purged.counts), "capped": purged.capped})

@@ -155,7 +155,7 @@ def check_message(claims: VerifiedClaims, *, client_id: str, tool_origin: str) -
         target_link_uri=target,
         resource_link_id=_id(link, "id"),
         resource_link_title=_optional_text(link, "title", LONGEST_TITLE),
-        context=_context(claims),
+        context=context_of(claims),
         custom=_custom(claims),
         history=_history(claims),
         notice_service=read_service(claims.get(NOTICE_SERVICE)),
@@ -239,7 +239,7 @@ def _roles(claims: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(roles)
 
 
-def _context(claims: Mapping[str, Any]) -> Context | None:
+def context_of(claims: Mapping[str, Any]) -> Context | None:
     if claims.get(LTI + "context") is None:
         return None
     context = _mapping(claims, LTI + "context")

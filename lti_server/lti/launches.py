@@ -23,6 +23,7 @@ from lti_server.lti.course_sections import said_sections, section_source_id
 from lti_server.lti.lesson_link import Wanted, completed, wanted, wanted_item
 from lti_server.lti.messages import PURPOSE, Message
 from lti_server.lti.notice_claims import NoticeService
+from lti_server.lti.reach import must_be_within
 from lti_server.lti.roles import Role, is_test_user, role_of
 from lti_server.lti.state import AGAIN
 from lti_server.lti.store import Arrival, Link, NoticesAsked, Standing
@@ -268,6 +269,7 @@ class OpenLaunch:
         place: LessonPlace,
     ) -> Kept:
         """What the contract lets be kept of this person, decided before anything is written (law 2)."""
+        must_be_within(connection, self._policies.of(connection, contract_id), standing, launch.context)
         kind = arrival.known.kind if arrival.known else _kind(role)
         personal: Mapping[str, object] = launch.personal
         if place.no_pii:
@@ -322,11 +324,9 @@ class OpenLaunch:
         course_said = (launch.context.title or arrival.section_name, launch.memberships_url or arrival.memberships_url)
         if section_id is None or course_said != (arrival.section_name, arrival.memberships_url):
             course = CourseSaid(
-                scope=str(standing.deployment_row_id),
-                source_id=launch.context.id,
-                name=launch.context.title,
+                scope=str(standing.deployment_row_id), source_id=launch.context.id, name=launch.context.title,
                 memberships_url=launch.memberships_url,
-            )
+            )  # fmt: skip
             section_id = put_section(connection, standing.district_id, source, course)
         if role is Role.NONE or is_test_user(launch.roles):
             return section_id, None

@@ -31,7 +31,9 @@ NONCE_LIFE = timedelta(minutes=20)
 PURPOSE = "instruction"
 # Refusals of a message that is itself in order: the district or the course must be set right, so the reader goes back
 # there. Whatever is wrong with the message stays on a page of ours.
-RETURNED = frozenset({"no-contract", "no-lesson", "provider-not-allowed", "host-not-allowed", "erased"})
+RETURNED = frozenset(
+    {"no-contract", "no-lesson", "provider-not-allowed", "host-not-allowed", "erased", "outside-population"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,16 +18,18 @@ from lti_server.db import Database, Door, entered, open_door
 from lti_server.errors import InvalidInput, LaunchRejected, NotFound
 from lti_server.ids import Clock, ContractId, DistrictId, GrantId, new_id
 from lti_server.lti import deep_linking, store
-from lti_server.lti.claims import locale_of, roles_of
+from lti_server.lti.claims import context_of, locale_of, roles_of
 from lti_server.lti.deep_linking import Options, PickerSettings, Shown, Told, content_item, read_settings
 from lti_server.lti.keys import ToolKeys
 from lti_server.lti.launches import used_before
 from lti_server.lti.messages import PURPOSE, Message
+from lti_server.lti.reach import must_be_within
 from lti_server.lti.roles import may_choose
 from lti_server.lti.tables import deep_link_item, deep_link_request
 from lti_server.privacy import districts, log
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import KeyRing, new_token, token_hash
+from lti_server.privacy.model import Policy
 from lti_server.statements import Statement
 from lti_server.web.languages import N_
 
@@ -107,7 +109,8 @@ class OpenPicker:
             raise LaunchRejected("return-url", "The LMS wants the choice sent to an unsafe address.") from error
         if not may_choose(roles_of(claims)):
             raise LaunchRejected("not-a-teacher", "Only a teacher of the course may choose lessons for it.")
-        self._allowed(connection, standing.contract_id)
+        policy = self._allowed(connection, standing.contract_id)
+        must_be_within(connection, policy, standing, context_of(claims))
         if not store.spend_nonce(connection, standing, message.nonce_hash, message.nonce_until):
             raise used_before()
         token = new_token()
@@ -121,16 +124,18 @@ class OpenPicker:
         )  # fmt: skip
         return f"{self._base_url}/lti/choose?request={token}"
 
-    def _allowed(self, connection: Connection, contract_id: ContractId | None) -> None:
+    def _allowed(self, connection: Connection, contract_id: ContractId | None) -> Policy:
         if contract_id is None:
             raise LaunchRejected(
                 "no-contract",
                 "Your district has no contract in force for these lessons. Ask your administrator to sign one.",
             )
-        if not self._policies.of(connection, contract_id).allows_provider("lti"):
+        policy = self._policies.of(connection, contract_id)
+        if not policy.allows_provider("lti"):
             raise LaunchRejected(
                 "provider-not-allowed", "Your district's contract does not allow launches from an LMS."
             )
+        return policy
 
     def _keep(self, connection: Connection, message: Message, settings: PickerSettings, token: str) -> None:
         standing, request_id, until = message.standing, new_id(), message.now + ANSWER_WITHIN

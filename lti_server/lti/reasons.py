@@ -35,6 +35,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "no-lesson": N_("The link named no lesson that is here; choose the lesson again in the course."),
         "no-contract": N_("No contract is in force; sign one for the district."),
         "provider-not-allowed": N_("The contract does not allow launches from an LMS; sign one that does."),
+        "outside-population": N_("The class is not among those that the contract names; sign one that names it."),
         "host-not-allowed": N_("The lesson is on a site that is none of the contract's subprocessors; add it there."),
         "grant-not-active": N_("The connection is switched off; the district's administrator decides."),
         "not-approved": N_("The LMS has registered itself and waits; approve it with `lti-server platform approve`."),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from lti_server.privacy.compile import compile_policy
 from lti_server.privacy.limits import KINDS, Kind
 from lti_server.privacy.model import Contract, Limit, Origin, Purpose
+from lti_server.privacy.whom import within
 
 
 def widened(before: Contract, after: Contract) -> list[str]:
@@ -63,9 +64,10 @@ def _providers(before: Contract, after: Contract) -> Iterator[str]:
         old = before.providers.get(name)
         if old is None:
             yield f"providers.{name}"
-        elif terms.gradebook and not old.gradebook:
+            continue
+        if terms.gradebook and not old.gradebook:
             yield f"providers.{name}.gradebook"
-        elif terms.population != old.population and old.population != "all":
+        if not within(terms.population, old.population):
             yield f"providers.{name}.population"
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 from lti_server.privacy import schedule
 from lti_server.privacy.limits import strictest
 from lti_server.privacy.model import Contract, Limit, Origin, Policy, Purpose
+from lti_server.privacy.whom import Population
 
 
 def compile_policy(contract: Contract) -> Policy:
@@ -117,6 +118,13 @@ _EDUCATOR_LEFT_OFF = (
 )
 
 
+LEFT_OUT = {
+    frozenset({"schools"}): "Nobody comes in but from classes whose school is known here and named.",
+    frozenset({"sections"}): "Nobody comes in but from the classes that are named.",
+    frozenset({"schools", "sections"}): "Nobody comes in but from the classes that are named, in schools that are.",
+}
+
+
 def features_left_off(contract: Contract) -> list[str]:
     """One sentence for each feature that this contract leaves off."""
     policy = compile_policy(contract)
@@ -135,6 +143,9 @@ def features_left_off(contract: Contract) -> list[str]:
         found.append("No launch from an LMS is accepted. (providers)")
     elif not policy.gradebook("lti"):
         found.append("No grade goes back to the LMS. (providers.lti.gradebook)")
+    for name, terms in sorted((contract.providers or {}).items()):
+        if isinstance(terms.population, Population):
+            found.append(f"{LEFT_OUT[frozenset(terms.population.plain())]} (providers.{name}.population)")
     if phone is not None and phone.store:
         found.append(f"No telephone number of a pupil is kept, though the contract would let it. ({schedule.PHONE})")
     if not contract.reports:

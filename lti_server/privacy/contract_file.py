@@ -197,7 +197,8 @@ signed_at: {today}
 valid: {{from: {today}, to: {end}}}   # days in the district's time zone, both inclusive
 purposes: [instruction]            # instruction | progress_reporting | evaluation
 
-## Providers that may be used. Without this key: any provider, with the gradebook.
+## Providers that may be used. Without this key: any provider, with the gradebook and every class.
+## Some classes alone: {{population: {{schools: [Hill Elementary], sections: [an id of the provider]}}}}
 providers: {{lti: {{gradebook: true}}}}
 
 ## Elements of the NDPA Schedule of Data. An element that is absent is refused.

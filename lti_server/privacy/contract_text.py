@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from lti_server.privacy.model import Contract, ElementTerms, Limit
+from lti_server.privacy.whom import Population, Whom
 
 
 def written(contract: Contract) -> str:
@@ -45,7 +46,7 @@ def _document(contract: Contract) -> dict[str, Any]:
     }
     if contract.providers is not None:
         document["providers"] = {
-            name: {"gradebook": terms.gradebook, "population": terms.population}
+            name: {"gradebook": terms.gradebook, "population": _whom(terms.population)}
             for name, terms in contract.providers.items()
         }
     document["elements"] = {name: _element(terms) for name, terms in contract.elements.items()}
@@ -57,6 +58,10 @@ def _document(contract: Contract) -> dict[str, Any]:
     if contract.offer is not None:
         document["offer"] = {"signed_at": contract.offer.signed_at, "clause": contract.offer.clause}
     return document
+
+
+def _whom(whom: Whom) -> str | dict[str, list[str]]:
+    return whom.plain() if isinstance(whom, Population) else whom.value
 
 
 def _element(terms: ElementTerms) -> dict[str, Any]:

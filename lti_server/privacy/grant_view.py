@@ -27,6 +27,7 @@ from lti_server.privacy.tables import (
 from lti_server.privacy.timetable import Step, steps
 from lti_server.web.paging import After
 
+WHOLE = ("all", "none")
 Population = Callable[[Connection, str], str]
 """Which pupils the contract in force lets a provider tell of."""
 
@@ -73,7 +74,7 @@ class Receipt:
 class GrantView:
     """A grant as it stands. `in_flight`: pages, sends and commits under way now.
 
-    `sections` are those that a narrowed one reaches, None where it reaches all.
+    `sections` are those that it reaches, None where it reaches all.
     """
 
     id: GrantId
@@ -123,11 +124,12 @@ def view(connection: Connection, grant_id: GrantId, population: Population) -> G
     ).one_or_none()
     if row is None:
         raise NotFound("There is no such grant. `lti-server grant list` shows those there are.")
+    allowed = population(connection, row.provider)
     return GrantView(
         id=grant_id, provider=row.provider, state=row.state, epoch=row.epoch, uses=tuple(sorted(row.uses)),
-        population="sections" if row.narrowed else population(connection, row.provider),
+        population="sections" if row.narrowed else allowed,
         created_at=row.created_at, in_flight=row.in_flight,
-        sections=tuple(map(str, reached(connection, grant_id))) if row.narrowed else None,
+        sections=tuple(map(str, reached(connection, grant_id))) if row.narrowed or allowed not in WHOLE else None,
         receipts=tuple(_receipts(connection, grant_id)),
     )  # fmt: skip
 

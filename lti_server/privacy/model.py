@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from lti_server.privacy.whom import Everybody, Population, Whom
+
 
 class Family(StrEnum):
     """The form of agreement."""
@@ -76,7 +78,7 @@ class ProviderTerms:
     """What the contract says of one provider."""
 
     gradebook: bool = True
-    population: str = "all"
+    population: Whom = Everybody.ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,12 @@ class Policy:
     def allows_provider(self, provider: str) -> bool:
         """A contract that names providers allows no other."""
         return self.providers is None or provider in self.providers
+
+    def population(self, provider: str) -> Population | None:
+        """Whom this provider may bring, where that is not everybody."""
+        terms = None if self.providers is None else self.providers.get(provider)
+        whom = None if terms is None else terms.population
+        return whom if isinstance(whom, Population) else None
 
     def gradebook(self, provider: str) -> bool:
         """Whether grades may go back to this provider."""

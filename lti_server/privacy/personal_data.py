@@ -96,6 +96,10 @@ OTHERS = (
             "a district's directive, and what became of it: counts alone",
         ),
     ),
+    Table(
+        name="contract_population",
+        columns=nobody("district_id provider population", "the schools and classes that a contract names"),
+    ),
     Table(name="grant_section", columns=nobody("district_id grant_id section_id", "the classes that it reaches")),
     Table(
         name="revocation",

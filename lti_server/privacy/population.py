@@ -22,16 +22,21 @@ _NAMED = sa.text(
     "SELECT id, school FROM section WHERE grant_id = :grant AND grant_reaches(:grant, id)"
     " AND (id = ANY(CAST(:sections AS uuid[])) OR school = ANY(:schools)) ORDER BY created_at, id"
 )
-_REACHED = sa.text("SELECT section_id FROM grant_section WHERE grant_id = :grant ORDER BY section_id")
+_REACHED = sa.text(
+    "SELECT s.id FROM section s WHERE s.grant_id = :grant AND grant_reaches(:grant, s.id)"
+    " AND EXISTS (SELECT FROM grants g WHERE g.id = :grant AND (NOT g.narrowed OR EXISTS"
+    " (SELECT FROM grant_section p WHERE p.grant_id = g.id AND p.section_id = s.id))) ORDER BY s.id"
+)
 _KEEP = sa.text(
     "INSERT INTO grant_section (district_id, grant_id, section_id)"
     " SELECT g.district_id, g.id, one FROM grants g, unnest(CAST(:sections AS uuid[])) AS one WHERE g.id = :grant"
 )
 _DROP = sa.text("DELETE FROM grant_section WHERE grant_id = :grant AND section_id <> ALL(CAST(:sections AS uuid[]))")
-_NARROW = sa.text("UPDATE grants SET narrowed = true, epoch = epoch + 1 WHERE id = :grant RETURNING epoch")
+_NARROWED = sa.text("UPDATE grants SET narrowed = true, epoch = epoch + 1 WHERE id = :grant")
+_NEXT = sa.text("UPDATE grants SET epoch = epoch + 1 WHERE id = :grant")
 _BEGUN = sa.text(
     "INSERT INTO revocation (id, district_id, grant_id, epoch, uses, asked_by, reason, requested_at)"
-    " SELECT :id, district_id, id, epoch, '{}', :by, :reason, :now FROM grants WHERE id = :grant RETURNING id"
+    " SELECT :id, district_id, id, epoch, '{}', :by, :reason, :now FROM grants WHERE id = :grant RETURNING id, epoch"
 )
 _OUTSIDE = sa.text(
     "SELECT count(*) FILTER (WHERE role = 'pupil') AS pupil_memberships,"
@@ -94,7 +99,7 @@ def known(connection: Connection, grant_id: GrantId, sections: Sequence[SectionI
 
 
 def reached(connection: Connection, grant_id: GrantId) -> list[SectionId]:
-    """The sections that a narrowed grant reaches."""
+    """The sections that a grant reaches: of a narrowed one, those that were named."""
     return [SectionId(one) for one in connection.execute(_REACHED, {"grant": grant_id}).scalars()]
 
 
@@ -117,14 +122,39 @@ def narrow(
     Raises:
         NotFound, Conflict: there is no such grant, or it is withdrawn.
     """
-    before = grants.standing_of(connection, grant_id)
-    if before.state in WITHDRAWN:
-        raise Conflict("This connection is revoked, so there is nothing to narrow.")
+    before = _open(connection, grant_id)
     was_narrowed = connection.execute(
         sa.text("SELECT narrowed FROM grants WHERE id = :grant"), {"grant": grant_id}
     ).scalar_one()
     values = {"grant": grant_id, "sections": list(keep)}
     connection.execute(_DROP if was_narrowed else _KEEP, values)
-    epoch = connection.execute(_NARROW, values).scalar_one()
+    connection.execute(_NARROWED, values)
+    return _begin(connection, grant_id, before, by=by, now=now, reason=reason)
+
+
+def narrow_to_contract(
+    connection: Connection, grant_id: GrantId, *, by: str, now: datetime, reason: bytes
+) -> tuple[UUID, Standing]:
+    """Phase 1 of a narrowing by the contract, whose population stands there already. The withdrawal's id.
+
+    Raises:
+        NotFound, Conflict: as `narrow`.
+    """
+    before = _open(connection, grant_id)
+    connection.execute(_NEXT, {"grant": grant_id})
+    return _begin(connection, grant_id, before, by=by, now=now, reason=reason)
+
+
+def _open(connection: Connection, grant_id: GrantId) -> Standing:
+    before = grants.standing_of(connection, grant_id)
+    if before.state in WITHDRAWN:
+        raise Conflict("This connection is revoked, so there is nothing to narrow.")
+    return before
+
+
+def _begin(
+    connection: Connection, grant_id: GrantId, before: Standing, *, by: str, now: datetime, reason: bytes
+) -> tuple[UUID, Standing]:
     begun = {"id": new_id(), "grant": grant_id, "by": by, "reason": reason, "now": now}
-    return connection.execute(_BEGUN, begun).scalar_one(), Standing(before.state, epoch, before.uses)
+    row = connection.execute(_BEGUN, begun).one()
+    return row.id, Standing(before.state, row.epoch, before.uses)

@@ -10,7 +10,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from lti_server.ids import Clock
+from lti_server.ids import Clock, GrantId
 from lti_server.privacy import log
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.districts import District
@@ -52,18 +52,29 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purged:
-    """What a run took away, by element. `capped`: some is left for the next run."""
+    """What a run took away, by element. `capped`: some is left for the next run.
+
+    `narrowed` are the connections that reach fewer by the contract from now on.
+    """
 
     counts: Mapping[str, int]
     capped: bool
+    narrowed: tuple[GrantId, ...] = ()
+
+
+class Follow(Protocol):
+    """Brings what connections reach into line with a policy; `contract_population.Populations` is it."""
+
+    def __call__(self, connection: Connection, district: District, policy: Policy, *, by: str) -> list[GrantId]: ...
 
 
 class Retain:
     """Purges a district's values past their time, with an entry in its log."""
 
-    def __init__(self, keepers: Sequence[Keeper], policies: Policies, clock: Clock) -> None:
+    def __init__(self, keepers: Sequence[Keeper], policies: Policies, follow: Follow, clock: Clock) -> None:
         self._keepers = tuple(keepers)
         self._policies = policies
+        self._follow = follow
         self._clock = clock
 
     def __call__(
@@ -78,6 +89,7 @@ class Retain:
         policy = self._policy(connection, district, now)
         if policy is None:
             return Purged(counts={}, capped=False)
+        narrowed = self._follow(connection, district, policy, by=actor)
         retention = Retention(policy=policy, now=now)
         counts: dict[str, int] = {}
         capped = False
@@ -88,7 +100,7 @@ class Retain:
         counts = {element: count for element, count in sorted(counts.items()) if count}
         if counts:
             log.record(connection, _entry(district, policy, counts, actor, now))
-        return Purged(counts=counts, capped=capped)
+        return Purged(counts=counts, capped=capped, narrowed=tuple(narrowed))
 
     def _policy(self, connection: Connection, district: District, now: datetime) -> Policy | None:
         """The policy of the newest contract that has begun, in force or ended."""

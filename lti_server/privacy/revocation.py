@@ -28,6 +28,7 @@ TASK = "grants.finish"
 RESUMED_AFTER = timedelta(seconds=15)
 LOOK_EVERY = "1s"
 PATIENCE_S = 120.0
+BY_CONTRACT = "The contract names a smaller population."
 
 
 class Queue(Protocol):
@@ -153,10 +154,7 @@ class Withdraw:
                 participant.carry_on(connection, withdrawal)
         told = {"reason": reason, "uses": sorted(uses), "epoch": begun.standing.epoch}
         self._log(connection, district, "grant revoke", by, grant_id, told)
-        self._queue.defer(
-            connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=now + RESUMED_AFTER,
-            district_id=str(district.id), grant_id=str(grant_id),
-        )  # fmt: skip
+        self._again(connection, district.id, grant_id, now + RESUMED_AFTER)
         self._journal().append(
             JournalKind.REVOCATION, district_id=district.id, at=now, grant=str(grant_id), epoch=begun.standing.epoch,
             uses=sorted(uses),
@@ -176,20 +174,41 @@ class Withdraw:
             district = self._district(connection)
             sealed = district.keys.seal("revocation", "reason", grant_id, reason)
             begun, standing = population.narrow(connection, grant_id, keep, by=by, now=now, reason=sealed)
-            withdrawal = self._read(connection, district, begun)
-            for participant in self._participants:
-                participant.carry_on(connection, withdrawal)
             told = {"reason": reason, "sections": [str(one) for one in keep], "epoch": standing.epoch}
-            self._log(connection, district, "grant narrow", by, grant_id, told)
-            self._queue.defer(
-                connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=now + RESUMED_AFTER,
-                district_id=str(district.id), grant_id=str(grant_id),
-            )  # fmt: skip
+            self._carry_on(connection, district, begun, grant_id, by=by, told=told)
             self._journal().append(
                 JournalKind.NARROWING, district_id=district.id, at=now, grant=str(grant_id), epoch=standing.epoch,
                 sections=[str(one) for one in keep],
             )  # fmt: skip
         return begun
+
+    def narrow_to_contract_on(self, connection: Connection, grant_id: GrantId, *, by: str) -> None:
+        """Phase 1 on the caller's transaction: what the contract's population does not reach any more.
+
+        The journal's line is the contract's own. Raises: as `narrow`.
+        """
+        now, district = self._clock.now(), self._district(connection)
+        sealed = district.keys.seal("revocation", "reason", grant_id, BY_CONTRACT)
+        begun, standing = population.narrow_to_contract(connection, grant_id, by=by, now=now, reason=sealed)
+        told = {"reason": BY_CONTRACT, "epoch": standing.epoch}
+        self._carry_on(connection, district, begun, grant_id, by=by, told=told)
+
+    def _carry_on(
+        self,
+        connection: Connection,
+        district: District,
+        begun: UUID,
+        grant_id: GrantId,
+        *,
+        by: str,
+        told: Mapping[str, object],
+    ) -> None:
+        """Whoever is inside goes on under the next epoch; a job ends what a crash would leave of the others."""
+        withdrawal = self._read(connection, district, begun)
+        for participant in self._participants:
+            participant.carry_on(connection, withdrawal)
+        self._log(connection, district, "grant narrow", by, grant_id, told)
+        self._again(connection, district.id, grant_id, self._clock.now() + RESUMED_AFTER)
 
     def finish(
         self,
@@ -226,18 +245,18 @@ class Withdraw:
             .distinct()
         ).scalars()
         for grant_id in waiting.all():
-            self._again(connection, district_id, grant_id)
+            self._again(connection, district_id, grant_id, self._clock.now())
 
     def run_job(self, district_id: str, grant_id: str) -> None:
         """The job that resumes: it waits for a while, then makes place and comes again."""
         district, grant = DistrictId(UUID(district_id)), GrantId(UUID(grant_id))
         if not self.finish(district, grant, patience_s=10.0):
             with self._database.tenant(district) as connection:
-                self._again(connection, district, grant)
+                self._again(connection, district, grant, self._clock.now())
 
-    def _again(self, connection: Connection, district_id: DistrictId, grant_id: UUID) -> None:
+    def _again(self, connection: Connection, district_id: DistrictId, grant_id: UUID, at: datetime) -> None:
         self._queue.defer(
-            connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=self._clock.now(),
+            connection, TASK, queueing_lock=f"{TASK}:{grant_id}", schedule_at=at,
             district_id=str(district_id), grant_id=str(grant_id),
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
@@ -20,6 +20,7 @@ from lti_server.privacy.model import (
     Purpose,
 )
 from lti_server.privacy.schedule import EDUCATOR_ELEMENTS, ELEMENTS
+from lti_server.privacy.whom import NO_GRADES, Everybody, Population, Whom, read
 from lti_server.providers.manifest import NAME
 
 DIMENSIONS = ("school", "grade", "gender")
@@ -98,9 +99,40 @@ class LimitSchema(Strict):
         return Limit(**data)
 
 
+def names() -> fields.List[str]:
+    """A list of names that are not closed words; at least one."""
+    return fields.List(text(200), validate=validate.Length(min=1, error="is empty; name one, or take it away."))
+
+
+class PopulationSchema(Strict):
+    schools = names()
+    sections = names()
+    grades = fields.Raw(validate=validate.OneOf((), error=NO_GRADES))
+
+    @validates_schema(skip_on_field_errors=False)
+    def says_something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("is empty; say `all`, or name schools or sections.")
+
+    @post_load
+    def build(self, data: dict[str, Any], **_: Any) -> Population:
+        return read(data)
+
+
+class PopulationField(fields.Field[Whom]):
+    """`all`, or a mapping that says whose classes."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Whom:
+        if value == Everybody.ALL.value:
+            return Everybody.ALL
+        if not isinstance(value, dict):
+            raise ValidationError("must be `all`, or a mapping of schools or sections.")
+        return cast(Whom, PopulationSchema().load(value))
+
+
 class ProviderSchema(Strict):
     gradebook = Truth(load_default=True)
-    population = fields.String(load_default="all", validate=validate.Equal("all", error="may be: all."))
+    population = PopulationField(load_default=Everybody.ALL)
 
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> ProviderTerms:

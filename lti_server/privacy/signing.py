@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.db import Database
 from lti_server.errors import ContractForbids, NoContract
-from lti_server.ids import Clock
+from lti_server.ids import Clock, GrantId
 from lti_server.privacy import contract_file, contracts, log
 from lti_server.privacy.comparison import widened
 from lti_server.privacy.compile import compile_policy
@@ -28,10 +28,14 @@ WHOLE = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A new version; what it purged at once, and where it is wider or narrower than the version before."""
+    """A new version; what it purged at once, and where it is wider or narrower than the version before.
+
+    `narrowed` are connections that reach fewer by it: refused already; `Withdraw.finish` ends what is left.
+    """
 
     signed: Signed
     purged: Mapping[str, int]
+    narrowed: tuple[GrantId, ...] = ()
     wider: tuple[str, ...] = ()
     narrower: tuple[str, ...] = ()
 
@@ -129,7 +133,9 @@ class Signing:
             JournalKind.CONTRACT, district_id=district.id, at=now, contract=str(signed.id), version=signed.version,
             policy=signed.policy_hash, begins=signed.valid_from.isoformat(),
         )  # fmt: skip
-        return Outcome(signed=signed, purged=purged.counts, wider=tuple(wider), narrower=tuple(narrower))
+        return Outcome(
+            signed=signed, purged=purged.counts, narrowed=purged.narrowed, wider=tuple(wider), narrower=tuple(narrower)
+        )  # fmt: skip
 
     def _bring_back(self, connection: Connection, district: District, lost: Signed, text: str, *, by: str) -> Outcome:
         """The district has signed this before the restore: it is no new version, and what it narrowed acts again."""
@@ -139,7 +145,7 @@ class Signing:
         signed = next(one for one in found if one.id == lost.id)
         log.record(connection, _entry(district, signed, "contract sign", by, now, [], []))
         purged = self._retain(connection, district, actor=by, most=WHOLE)
-        return Outcome(signed=signed, purged=purged.counts)
+        return Outcome(signed=signed, purged=purged.counts, narrowed=purged.narrowed)
 
 
 def last_day(terms: Contract) -> date:

@@ -74,6 +74,15 @@ grant_section = sa.Table(
     sa.PrimaryKeyConstraint("grant_id", "section_id"),
 )
 
+contract_population = sa.Table(
+    "contract_population",
+    metadata,
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("population", pg.JSONB, nullable=False),
+    sa.PrimaryKeyConstraint("district_id", "provider"),
+)
+
 revocation = sa.Table(
     "revocation",
     metadata,

@@ -18,6 +18,8 @@ _CARRY = sa.text(
     " AND NOT EXISTS (SELECT FROM grade_column c JOIN resource_link l ON l.id = c.resource_link_id"
     " WHERE c.id = grade_delivery.column_id AND l.section_id IS NOT NULL"
     " AND NOT grant_reaches(:grant, l.section_id))"
+    " AND (contract_reaches_person(:grant, person_id) OR EXISTS (SELECT FROM grade_column c JOIN resource_link l"
+    " ON l.id = c.resource_link_id WHERE c.id = grade_delivery.column_id AND l.section_id IS NOT NULL))"
 )
 _CANCEL_JOBS = sa.text(
     "SELECT procrastinate_cancel_job_v1(j.id, false, true) FROM procrastinate_jobs j JOIN grade_delivery d"

@@ -30,6 +30,8 @@ from lti_server.roster.run import Run
 
 LEASE_WAIT = "60s"
 OpenRun = Callable[[Connection, RunId], None]
+Follow = Callable[[Connection, District], None]
+"""Brings what connections reach into line with the contract in force."""
 """Lets a run be found by its id alone."""
 
 
@@ -158,6 +160,7 @@ class SyncRoster:
         changes: Changes,
         intake: Intake,
         open_run: OpenRun,
+        follow: Follow,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -167,6 +170,7 @@ class SyncRoster:
         self._changes = changes
         self._intake = intake
         self._open_run = open_run
+        self._follow = follow
         self._clock = clock
 
     def __call__(self, district: District, *, section_id: SectionId | None = None, dry_run: bool = False) -> Outcome:
@@ -183,6 +187,7 @@ class SyncRoster:
         with self._lease(district):
             with self._database.tenant(district.id) as connection:
                 self._contract(connection, district)
+                self._follow(connection, district)
                 wanted = self._records.readable(connection, section_id)
                 platforms = grants.in_force(connection, "lti", Use.ROSTER)
             if not platforms:

@@ -309,3 +309,34 @@ class TestConnecting:
         assert requests.get(f"{provider.issuer}/userinfo", timeout=5).status_code == 401
         with house.database.tenant(district.id) as connection:
             assert connection.execute(sa.text("SELECT count(*) FROM upstream_revocation")).scalar_one() == 0
+
+
+def test_who_is_in_no_class_that_the_contract_names_is_refused_and_whoever_is_in_one_comes_in(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    def answer() -> TestResponse:
+        return callback(browser, provider.back(begin(browser), "ada"))
+
+    def signed(lists: str) -> None:
+        world.sign(house, district, world.contract(house, more=f"providers: {{oidc: {{population: {lists}}}}}"))
+
+    signed("{schools: [Hill]}")
+    assert reason(answer()) == "outside-population"
+    nobody_is_in(house, district)
+    signed("all")
+    assert answer().status_code == 303
+    with house.database.tenant(district.id) as connection:
+        connection.execute(
+            sa.text(
+                "WITH made AS (INSERT INTO section (id, district_id, grant_id, provider, source_scope, source_id, name,"
+                " school, created_at) SELECT gen_random_uuid(), district_id, id, 'oidc', '', 'a', '', 'Hill', now()"
+                " FROM grants RETURNING id, district_id, grant_id)"
+                " INSERT INTO membership (id, district_id, section_id, person_id, role, source, grant_id, epoch,"
+                " started_at) SELECT gen_random_uuid(), m.district_id, m.id, p.id, 'pupil', 'roster', m.grant_id, 1,"
+                " now() FROM made m, person p"
+            )
+        )
+    signed("{schools: [Dale]}")
+    assert reason(answer()) == "outside-population"
+    signed("{schools: [Hill]}")
+    assert answer().status_code == 303

@@ -344,15 +344,14 @@ def _withdraw(here: Neighbours, tenant: Tenant) -> None:
     house, district, now = here.house, tenant.district, here.house.clock.now()
     with house.database.tenant(district.id) as connection:
         grant_id = open_grant(connection, district.id, "google", now)
-        connection.execute(
-            sa.text("INSERT INTO provider_signal VALUES (:district, 'google', :hash, :now, :now)"),
-            {"district": district.id, "hash": tenant.slug.encode(), "now": now},
-        )
+        named = {"district": district.id, "hash": tenant.slug.encode(), "now": now, "school": f"of {tenant.slug}"}
+        signal = "INSERT INTO provider_signal VALUES (:district, 'google', :hash, :now, :now)"
+        schools = "jsonb_build_object('schools', jsonb_build_array(CAST(:school AS text)))"
+        for one in (signal, f"INSERT INTO contract_population VALUES (:district, 'google', {schools})"):
+            connection.execute(sa.text(one), named)
         # The sections that it is to reach are named before it is narrowed to them, and never afterwards.
-        connection.execute(
-            sa.text("INSERT INTO grant_section SELECT district_id, :grant, id FROM section ORDER BY id LIMIT 1"),
-            {"grant": grant_id},
-        )
+        reached = "INSERT INTO grant_section SELECT district_id, :grant, id FROM section ORDER BY id LIMIT 1"
+        connection.execute(sa.text(reached), {"grant": grant_id})
     begun = house.grants.withdraw.begin(district.id, grant_id, by=f"staff of {tenant.slug}", reason="Over.")
     assert house.grants.withdraw.finish(district.id, grant_id)
     # Asked for and not due: nothing goes before.

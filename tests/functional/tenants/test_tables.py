@@ -28,6 +28,7 @@ MAY_AGREE = {
     "erasure_receipt": {"did", "participant"},
     "grade_column": {"label"},
     "grade_delivery": {"state"},
+    "contract_population": {"provider"},
     "grants": {"provider", "state", "uses"},
     "identity": {"client_id", "issuer", "provider"},
     "invitation": {"role"},

@@ -14,9 +14,10 @@ from lti_server.lti.registrations import Registered
 from lti_server.privacy.districts import District
 from lti_server.roster.arrival import CourseSaid, put_section
 from tests.integration.lms_with_classes import district, house, peer, platform
+from tests.integration.roster.two_classes import two
 from tests.peers.member_list import MemberList
 
-__all__ = ["district", "house", "peer", "platform"]
+__all__ = ["district", "house", "peer", "platform", "two"]
 
 
 @pytest.fixture(autouse=True)

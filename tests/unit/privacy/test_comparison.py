@@ -44,6 +44,22 @@ PAIRS = {
     "the gradebook": (
         written(providers="{lti: {gradebook: false}}"), written(providers="{lti: {}}"), "providers.lti.gradebook",
     ),
+    "a population": (
+        written(providers="{lti: {population: {schools: [Hill]}}}"), written(providers="{lti: {}}"),
+        "providers.lti.population",
+    ),
+    "a school": (
+        written(providers="{lti: {population: {schools: [Hill]}}}"),
+        written(providers="{lti: {population: {schools: [Hill, Dale]}}}"), "providers.lti.population",
+    ),
+    "a population that asks less": (
+        written(providers="{lti: {population: {schools: [Hill], sections: [a]}}}"),
+        written(providers="{lti: {population: {schools: [Hill]}}}"), "providers.lti.population",
+    ),
+    "a population beside the gradebook": (
+        written(providers="{lti: {gradebook: false, population: {sections: [a]}}}"), written(providers="{lti: {}}"),
+        "providers.lti.population",
+    ),
     "a laxer limit": (
         written(limits="{disposition_days: {value: 30, clause: x}}"),
         written(limits="{disposition_days: {value: 60, clause: x}}"), "limits.disposition_days",

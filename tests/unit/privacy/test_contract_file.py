@@ -104,7 +104,29 @@ MALFORMED = {
     ),
     "an unknown provider name": (written(providers="{'Clever!': {}}"), 9, "providers.Clever!", "provider"),
     "an unknown population": (
-        written(providers="{lti: {population: some}}"), 9, "providers.lti.population", "may be: all",
+        written(providers="{lti: {population: some}}"), 9, "providers.lti.population", "`all`, or a mapping",
+    ),
+    "an empty population": (
+        written(providers="{lti: {population: {}}}"), 9, "providers.lti.population", "is empty",
+    ),
+    "a population that is a list": (
+        written(providers="{lti: {population: [Hill]}}"), 9, "providers.lti.population", "`all`, or a mapping",
+    ),
+    "a population of no schools": (
+        written(providers="{lti: {population: {schools: []}}}"), 9, "providers.lti.population.schools", "is empty",
+    ),
+    "a population that is null": (
+        written(providers="{lti: {population: null}}"), 9, "providers.lti.population", "is empty",
+    ),
+    "a population by something unknown": (
+        written(providers="{lti: {population: {towns: [Hill]}}}"), 9, "providers.lti.population.towns", "not a key",
+    ),
+    "a section as a number": (
+        written(providers="{lti: {population: {sections: [a, 7]}}}"), 9, "providers.lti.population.sections.1", "text",
+    ),
+    "a population by grade": (
+        written(providers="{lti: {population: {grades: ['05']}}}"), 9, "providers.lti.population.grades",
+        "no source tells the grade",
     ),
     "an unknown educator element": (written(educator_elements="[salary]"), 9, "educator_elements.0", "is not one of"),
     "an unknown limit": (written(limits="{tea_time: {value: 1, clause: x}}"), 9, "limits.tea_time", "not a limit"),
