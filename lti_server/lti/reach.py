@@ -32,7 +32,7 @@ def must_be_within(connection: Connection, policy: Policy, standing: Standing, c
         "named": json.dumps(named.plain()), "context": "" if context is None else context.id,
         "grant": standing.grant_id, "scope": str(standing.deployment_row_id),
     }  # fmt: skip
-    if context is None or connection.execute(_WITHIN, values).scalar_one() is not True:
+    if connection.execute(_WITHIN, values).scalar_one() is not True:
         raise LaunchRejected(
             "outside-population",
             "This class is not among those that your district's contract names. Ask your administrator.",

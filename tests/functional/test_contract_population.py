@@ -168,6 +168,16 @@ def test_an_amendment_ends_lessons_outside_at_once_and_parks_their_grades(on: St
     assert there not in json.dumps(shown)
 
 
+def test_a_grade_of_a_link_in_no_course_waits_no_more_where_its_pupil_is_outside(on: Street, say: Say) -> None:
+    on.save(on.token())
+    with on.house.database.tenant(on.district.id) as connection:
+        connection.execute(sa.text("UPDATE resource_link SET section_id = NULL"))
+    terms = naming(on.house, "{sections: [another-course]}")
+    say(on.house, "contract", "amend", "--district", on.district.slug, text=terms)
+    assert {row.state for row in on.deliveries()} == {"parked"}
+    assert (on.deliver_all(), on.standing()) == ({"parked"}, [])
+
+
 def test_an_amendment_that_lets_more_in_waits_for_its_signature(on: Street, say: Say) -> None:
     here = on.lms.config.world.districts[0].courses[0].id
     say(on.house, "contract", "amend", "--district", on.district.slug, text=naming(on.house, f"{{sections: [{here}]}}"))
@@ -183,3 +193,17 @@ def test_an_amendment_that_lets_more_in_waits_for_its_signature(on: Street, say:
 def test_check_says_who_stays_outside(house: House, say: Say) -> None:
     said = say(house, "contract", "check", text=naming(house, "{schools: [Hill]}"))
     assert [line for line in said["left_off"] if line.endswith("(providers.lti.population)")]
+
+
+def test_the_published_contract_says_whose_classes_may_come(
+    client: FlaskClient, house: House, district: District
+) -> None:
+    def page(locale: str) -> str:
+        return client.get(f"/privacy/districts/{district.slug}", headers={"Accept-Language": locale}).text
+
+    assert "alone:" not in page("en")
+    world.sign(house, district, naming(house, "{schools: [Hill, Dale], sections: [course-7]}"))
+    assert "classes of these schools alone: Dale, Hill; these classes alone, by their ids there: course-7." in page(
+        "en"
+    )
+    assert "seulement les classes de ces écoles : Dale, Hill" in page("fr")

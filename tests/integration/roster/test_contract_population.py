@@ -219,6 +219,39 @@ def test_another_provider_and_another_district_are_not_held_to_it(house: House, 
     assert rows(house, neighbour, "SELECT 1 FROM contract_population") == []
 
 
+def test_whoever_came_by_it_and_is_in_no_class_is_outside(
+    house: House, district: District, platform: Registered, two: Two
+) -> None:
+    (one,) = rows(house, district, "SELECT person_id FROM membership WHERE section_id = :left AND person_id NOT IN"
+                                   " (SELECT person_id FROM membership WHERE section_id = :kept)",
+                  left=two.left, kept=two.kept)  # fmt: skip
+    with house.database.tenant(district.id) as connection:
+        gone = sa.text("DELETE FROM membership WHERE person_id = :person")
+        assert connection.execute(gone, {"person": one.person_id}).rowcount == 1
+    amend(house, district, "{sections: [kept]}")
+    ended = rows(house, district, "SELECT person_id FROM identity WHERE ended_at IS NOT NULL")
+    assert [row.person_id for row in ended] == [one.person_id]
+    assert rows(house, district, "SELECT 1 FROM person_field WHERE person_id = :id", id=one.person_id) == []
+
+
+def test_an_id_of_a_class_says_something_of_its_own_provider_alone(house: House, district: District, two: Two) -> None:
+    asked = "SELECT population_has_section(CAST(:named AS jsonb), :provider, :section) AS found"
+    named = json.dumps({"sections": ["kept"]})
+    for provider, found in (("lti", True), ("oneroster", False)):
+        ((said,),) = rows(house, district, asked, named=named, provider=provider, section=two.kept)
+        assert said is found
+
+
+def test_a_section_of_a_divided_course_is_in_its_course(house: House, district: District, two: Two) -> None:
+    amend(house, district, "{sections: [kept]}")
+    asked = "SELECT contract_reaches(grant_id, id) FROM section WHERE id = :id"
+    assert rows(house, district, asked, id=two.left) == [(False,)]
+    with house.database.tenant(district.id) as connection:
+        divided = sa.text("UPDATE section SET course_section_id = :kept WHERE id = :left")
+        connection.execute(divided, {"kept": two.kept, "left": two.left})
+    assert rows(house, district, asked, id=two.left) == [(True,)]
+
+
 def test_following_again_changes_nothing(house: House, district: District, platform: Registered, two: Two) -> None:
     amend(house, district, "{sections: [kept]}")
     with house.database.tenant(district.id) as connection:
