@@ -231,9 +231,12 @@ class DeliverGrade:
             self._outbox.defer(connection, tenant, waiting.id, self._clock.now() + how_long)
 
     def _settle_or_freeze(self, tenant: DistrictId, waiting: Queued, reason: str) -> None:
-        """While the grant is suspended the score stays queued, without a job; resuming the grant gives it one."""
+        """While the grant is suspended the score stays queued, without a job; resuming the grant gives it one.
+
+        Nothing is held meanwhile: where the grant is resumed after this look, the score is still queued and gets one.
+        """
         with self._database.tenant(tenant) as connection:
-            standing = grants.standing_of(connection, waiting.grant_id)
+            standing = grants.standing_now(connection, waiting.grant_id)
             if standing.state is GrantState.SUSPENDED and standing.epoch == waiting.epoch:
                 return
             outbox.settle(connection, waiting, "parked", reason, self._clock.now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -90,14 +91,28 @@ class Begun:
 def standing_of(connection: Connection, grant_id: GrantId) -> Standing:
     """Where a grant stands; nobody else moves it until the transaction ends. Who writes rows of it is not waited for.
 
+    For those alone who move it themselves: a withdrawal waits for the lock, and so for a process that stands still.
+
     Raises:
         NotFound: the entered district has no such grant.
     """
-    row = connection.execute(
-        sa.select(grants.c.state, grants.c.epoch, grants.c.uses)
-        .where(grants.c.id == grant_id)
-        .with_for_update(key_share=True)
-    ).one_or_none()
+    return _standing(connection, _STANDS.where(grants.c.id == grant_id).with_for_update(key_share=True))
+
+
+def standing_now(connection: Connection, grant_id: GrantId) -> Standing:
+    """Where a grant stood a moment ago; it may be moved meanwhile, and no withdrawal waits for whoever asks.
+
+    Raises:
+        NotFound: the entered district has no such grant.
+    """
+    return _standing(connection, _STANDS.where(grants.c.id == grant_id))
+
+
+_STANDS = sa.select(grants.c.state, grants.c.epoch, grants.c.uses)
+
+
+def _standing(connection: Connection, wanted: sa.Select[tuple[Any, ...]]) -> Standing:
+    row = connection.execute(wanted).one_or_none()
     if row is None:
         raise NotFound("There is no such grant. `lti-server grant list` shows those there are.")
     return Standing(GrantState(row.state), row.epoch, frozenset(map(Use, row.uses)))

@@ -5,12 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from lti_server_demo_lms.faults import Answer
 
 from lti_server.app import run_worker
+from lti_server.errors import GrantRevoked
+from lti_server.lti.grades import DeliverGrade
+from lti_server.privacy import grants
+from lti_server.progress import outbox
 from lti_server.settings import Settings
 from tests.clock import FakeClock
 from tests.functional.street import Street, street
@@ -191,6 +196,27 @@ def test_an_lms_that_forgot_the_tool_suspends_it_and_loses_no_score(on: Street, 
     assert registered.state == "suspended"
     on.house.grants.withdraw.resume(on.district.id, registered.grant_id, by="test")
     assert on.deliver() == "delivered"
+
+
+def test_a_worker_that_stands_still_while_it_settles_a_score_keeps_no_withdrawal_waiting(
+    on: Street, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on.save(token)
+    (registered,) = on.house.registrations.every(on.district.id)
+    settle = outbox.settle
+
+    def withdrawn_meanwhile(connection: sa.Connection, *said: Any) -> None:
+        settle(connection, *said)
+        on.house.grants.withdraw.begin(on.district.id, registered.grant_id, by="test", reason="over")
+
+    def revoked(*_: Any) -> None:
+        raise GrantRevoked("The connection was withdrawn.")
+
+    monkeypatch.setattr(DeliverGrade, "_deliver", revoked)
+    monkeypatch.setattr(outbox, "settle", withdrawn_meanwhile)
+    assert on.deliver() == "parked"
+    with on.house.database.tenant(on.district.id) as connection:
+        assert grants.state_of(connection, registered.grant_id) == "revoking"
 
 
 def test_a_rollback_leaves_no_job(on: Street, token: str) -> None:
