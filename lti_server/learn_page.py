@@ -25,11 +25,6 @@ def blueprint(house: House, sessions: PersonSessions) -> Blueprint:
     """Reads the names of one's own classes; keeps nothing but the session of a lesson that is opened."""
     pages = Blueprint("learn", __name__, url_prefix="/learn")
 
-    @pages.after_request
-    def keep_nowhere(answer: Response) -> Response:
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
-
     @pages.get("")
     @public("shows who is signed in what is theirs; anybody else the way in")
     def index() -> Response:

@@ -121,11 +121,6 @@ def blueprint(parts: OwnParts) -> Blueprint:
     """The page, its forms, and the door."""
     pages = Blueprint("me", __name__, url_prefix="/me", template_folder="templates")
 
-    @pages.after_request
-    def keep_nowhere(response: Response) -> Response:
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
     @pages.errorhandler(NotAuthenticated)
     def closed(error: NotAuthenticated) -> Response:
         if not wants_page():

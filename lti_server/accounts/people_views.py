@@ -61,11 +61,6 @@ def blueprint(parts: PeopleParts) -> Blueprint:
     """Every page works without a script, and none of them is kept by a browser."""
     pages = Blueprint("people", __name__, url_prefix="/district/people", template_folder="templates")
 
-    @pages.after_request
-    def keep_nowhere(answer: Response) -> Response:
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
-
     _looking(pages, parts)
     _person(pages, parts)
     _acts(pages, parts)

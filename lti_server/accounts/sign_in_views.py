@@ -102,10 +102,7 @@ def _away(begun: Begun, cookies: _Cookies) -> Response:
 
 
 def _to(address: str, code: int = 303) -> Response:
-    response = make_response(redirect(address, code))
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    return make_response(redirect(address, code))
 
 
 def _locale() -> str:

@@ -23,6 +23,15 @@ from lti_server.providers.transport import HttpTransport, outbound_session
 from lti_server.settings import Settings
 from lti_server.sign_in_parts import SignInHouse
 
+named = click.option("--provider", "name", required=True, help="The name of an enabled plugin.")
+configured = click.option(
+    "--config",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Its configuration, as a JSON object.",
+)
+
 
 @click.group()
 def provider() -> None:
@@ -30,14 +39,8 @@ def provider() -> None:
 
 
 @provider.command()
-@click.option("--provider", "name", required=True, help="The name of an enabled plugin.")
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="Its configuration, as a JSON object.",
-)
+@named
+@configured
 @click.option("--district", "slug", help="Whose contract to judge by.")
 @answers
 def check(name: str, file: Path, slug: str | None) -> dict[str, Any]:
@@ -57,14 +60,8 @@ def check(name: str, file: Path, slug: str | None) -> dict[str, Any]:
 
 @provider.command()
 @click.option("--district", "slug", help="Which district; none for the operator's own application at the provider.")
-@click.option("--provider", "name", required=True, help="The name of an enabled plugin.")
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="Its configuration, as a JSON object.",
-)
+@named
+@configured
 @answers
 def connect(slug: str | None, name: str, file: Path) -> dict[str, Any]:
     """Connect a provider that rosters or sign-ins come from; makes a grant.

@@ -57,7 +57,6 @@ def blueprint(parts: ContractParts) -> Blueprint:
         answer = make_response(found.document)
         answer.headers["Content-Type"] = "application/yaml; charset=utf-8"
         answer.headers["Content-Disposition"] = f'attachment; filename="contract-{version}.yaml"'
-        answer.headers["Cache-Control"] = "no-store"
         return answer
 
     return pages

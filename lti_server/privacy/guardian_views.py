@@ -48,9 +48,7 @@ def blueprint(parts: GuardianParts) -> Blueprint:
     def index() -> Response:
         district_id, by = parts.staff()
         cases, own = parts.requests.cases(district_id, by=by), parts.own.cases(district_id, by=by)
-        answer = make_response(render_template("privacy/requests.html", cases=cases, own=own, wishes=wishes()))
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        return make_response(render_template("privacy/requests.html", cases=cases, own=own, wishes=wishes()))
 
     @pages.post("/district/requests/<case_id>")
     @signed_in(PERMISSION)

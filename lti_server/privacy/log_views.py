@@ -75,7 +75,6 @@ def _download(file: bytes, name: str) -> Response:
     answer = make_response(file)
     answer.headers["Content-Type"] = "application/json"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 

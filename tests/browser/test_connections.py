@@ -19,7 +19,7 @@ from lti_server.privacy.grants import open_grant
 from tests import world
 from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
 from tests.browser.real_server import RealServer
-from tests.functional.test_adoption import LIMIT
+from tests.functional.disposition_days import LIMIT
 
 
 def looked_at(page: Page) -> None:

@@ -17,17 +17,10 @@ from lti_server.privacy import log
 from lti_server.privacy.districts import District
 from tests import world
 from tests.clock import FakeClock
+from tests.functional.disposition_days import DAY_S, LIMIT, district
 from tests.peers.bare_platform import Platform
 
-DAY_S = 86_400
-LIMIT = 'limits:\n  disposition_days: {value: 60, clause: "Art. IV 6"}\n'
-
-
-@pytest.fixture
-def district(house: House, platform: Platform) -> District:
-    made = world.district(house, terms=world.contract(house, more=LIMIT))
-    world.register(house, made, platform)
-    return made
+__all__ = ["district"]
 
 
 @pytest.fixture

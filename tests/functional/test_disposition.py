@@ -22,16 +22,11 @@ from lti_server.privacy.districts import District
 from lti_server.privacy.signed_documents import checked, public_keys
 from tests import world
 from tests.clock import FakeClock
-from tests.functional.test_adoption import DAY_S, LIMIT
+from tests.functional.disposition_days import DAY_S, LIMIT, district
 from tests.functional.test_inspector import signed_in
 from tests.peers.bare_platform import Platform
 
-
-@pytest.fixture
-def district(house: House, platform: Platform) -> District:
-    made = world.district(house, terms=world.contract(house, more=LIMIT))
-    world.register(house, made, platform)
-    return made
+__all__ = ["district"]
 
 
 @pytest.fixture

@@ -14,26 +14,21 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from lti_server import cli
 from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House
-from lti_server.cli import audit, main
+from lti_server.cli import audit
 from lti_server.ids import PersonId
 from lti_server.privacy.districts import District
 from tests import world
 from tests.clock import FakeClock
-from tests.functional.test_adoption import DAY_S, LIMIT
+from tests.commands import typed
+from tests.functional.disposition_days import DAY_S, district
 from tests.functional.test_inspector import signed_in
 from tests.peers.bare_platform import Platform
 
+__all__ = ["district"]
+
 KINDS = ("revocation-receipt", "disposition-certificate", "erasure-receipt", "log-extract", "log-checkpoint")
-
-
-@pytest.fixture
-def district(house: House, platform: Platform) -> District:
-    made = world.district(house, terms=world.contract(house, more=LIMIT))
-    world.register(house, made, platform)
-    return made
 
 
 @pytest.fixture
@@ -67,22 +62,13 @@ def verify(
     """The command, on a machine with the file and the key set alone: whoever opens a house there fails the test."""
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps(house.document_keys.public_jwks()))
-    monkeypatch.setattr(cli, "_end_with_exit_hooks", lambda: None)  # the signals of this process are pytest's
     monkeypatch.setattr(audit, "open_house", lambda: pytest.fail("a database was wanted"))
 
-    def command(content: bytes, known: Path = keys, *, fails: bool = False) -> dict[str, Any]:
+    def command(content: bytes, known: Path = keys, *, fails: int = 0) -> dict[str, Any]:
         file = tmp_path / "file.json"
         file.write_bytes(content)
-        arguments = ["audit", "verify", "--receipt", str(file), "--keys", str(known), "--json"]
-        if fails:
-            with pytest.raises(SystemExit) as stop:
-                main(arguments)
-            assert stop.value.code == 1
-        else:
-            main(arguments)
-        found = json.loads(capsys.readouterr().out)
-        assert isinstance(found, dict)
-        return found
+        words = ["audit", "verify", "--receipt", str(file), "--keys", str(known)]
+        return typed(words, monkeypatch, capsys, fails=fails)
 
     return command
 
@@ -113,10 +99,10 @@ def test_each_kind_is_believed_as_it_was_signed_and_in_no_other_form(
             content + b"}",
             content.replace(b'"body"', b'"bodY"', 1),
         ):
-            refused = verify(spoiled, fails=True)
+            refused = verify(spoiled, fails=1)
             assert any(act in refused["detail"] for act in ("Give the signed file", "Get it again")), (kind, refused)
             assert "ok" not in refused
-        assert "Get the key set" in verify(content, strangers, fails=True)["detail"]
+        assert "Get the key set" in verify(content, strangers, fails=1)["detail"]
 
 
 def test_a_file_says_nobodys_name(files: dict[str, bytes]) -> None:

@@ -29,17 +29,12 @@ from lti_server.privacy.timetable import Step, StepName
 from lti_server.providers.connections import OutboundLimits
 from tests import world
 from tests.clock import FakeClock
-from tests.functional.test_adoption import DAY_S, LIMIT
+from tests.functional.disposition_days import DAY_S, district
 from tests.functional.test_inspector import signed_in
 from tests.functional.test_progress import attempt, post, token_of
 from tests.peers.bare_platform import Platform
 
-
-@pytest.fixture
-def district(house: House, platform: Platform) -> District:
-    made = world.district(house, terms=world.contract(house, more=LIMIT))
-    world.register(house, made, platform)
-    return made
+__all__ = ["district"]
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 
-from click import Command, Context, Group
-
 from lti_server import cli, errors
 from lti_server.accounts.sign_in_reasons import REASONS as SIGN_IN_REASONS
 from lti_server.lti.reasons import BEFORE_THE_DISTRICT, REASONS
 from lti_server.settings import PREFIX, Settings
+from tests.commands import every_command
 from tests.guards.repository import ROOT, shown, sources, tracked, tree
 
 DOCS = ROOT / "docs"
@@ -48,11 +47,11 @@ def test_every_reason_to_refuse_a_sign_in_is_documented_and_no_other() -> None:
 def test_every_command_is_documented_and_no_other() -> None:
     said = re.findall(r"^`lti-server ([^`]*)`$", _page("reference/command-line"), re.MULTILINE)
     documented = {re.split(r" (?=[\[\-A-Z])", line)[0] for line in said}
-    assert documented == {name for name, _ in _commands(cli.commands)}
+    assert documented == {" ".join(path) for path, _ in every_command(cli.commands)}
 
 
 def test_every_option_of_a_command_that_is_documented_exists() -> None:
-    commands = dict(_commands(cli.commands))
+    commands = {" ".join(path): command for path, command in every_command(cli.commands)}
     for line in re.findall(r"^`lti-server ([^`]*)`$", _page("reference/command-line"), re.MULTILINE):
         name = re.split(r" (?=[\[\-A-Z])", line)[0]
         options = {option for parameter in commands[name].params for option in parameter.opts}
@@ -114,17 +113,6 @@ def _reasons() -> Iterator[str]:
             named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "LaunchRejected"
             if named and isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 yield str(node.args[0].value)
-
-
-def _commands(command: Command, path: str = "") -> Iterator[tuple[str, Command]]:
-    if not isinstance(command, Group):
-        yield path, command
-        return
-    context = Context(command)
-    for name in command.list_commands(context):
-        child = command.get_command(context, name)
-        assert child is not None
-        yield from _commands(child, f"{path} {name}".strip())
 
 
 NAMED_TEST = r"`((?:tests|plugins)/[\w/]+\.py)(?:::(\w+))?`"

@@ -22,7 +22,7 @@ from lti_server.privacy.grants import open_grant
 from tests import world
 from tests.clock import FakeClock
 from tests.conftest import SECRET
-from tests.functional.test_adoption import DAY_S, LIMIT
+from tests.functional.disposition_days import DAY_S, LIMIT
 from tests.peers import smtp
 
 

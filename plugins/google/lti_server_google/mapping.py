@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lti_server_oidc.mapping import text
+
 from lti_server.providers import PersonRole, SourcePerson
 
 FIELDS = ("given_name", "family_name", "full_name", "email", "language")
@@ -27,7 +29,3 @@ def person(claims: Mapping[str, Any]) -> SourcePerson:
 def tenant(claims: Mapping[str, Any]) -> str:
     """The Workspace domain that vouches for the account, in lower case; empty for a consumer's."""
     return text(claims.get("hd")).strip().lower()
-
-
-def text(said: object) -> str:
-    return said if isinstance(said, str) else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lti_server_oidc.mapping import text
+
 from lti_server.providers import PersonRole, SourcePerson
 
 FIELDS = ("given_name", "family_name", "full_name", "username", "email")
@@ -22,7 +24,3 @@ def person(claims: Mapping[str, Any], oid: str) -> SourcePerson:
         username=text(claims.get("preferred_username")),
         email=text(claims.get("email")),
     )
-
-
-def text(said: object) -> str:
-    return said if isinstance(said, str) else ""

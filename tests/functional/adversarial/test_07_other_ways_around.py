@@ -10,7 +10,6 @@ from itertools import product
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import click
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -21,6 +20,7 @@ from lti_server.cli import Commands
 from lti_server.db import Door, application_role, database_name, enter
 from lti_server.errors import LtiServerError
 from lti_server.statements import Statement
+from tests.commands import every_command
 from tests.functional.adversarial.around_the_wall import (
     counted,
     environment,
@@ -161,6 +161,7 @@ def test_no_function_tells_one_district_s_ids_from_ids_of_nobody(here: Neighbour
         "timestamp with time zone": "2026-01-01",
         "bytea": b"x",
         "bytea[]": [b"x"],
+        "jsonb": '{"sections": ["1"], "schools": ["x"]}',
     }
     before = owner.execute("SELECT count(*) FROM directory").fetchone()
     becomes(owner, here, mine)
@@ -197,22 +198,11 @@ def test_a_foreign_key_can_be_asked_about_another_district_by_nothing_that_can_b
 def by_id() -> list[tuple[list[str], str, bool]]:
     """Every command that takes an id: its path, the parameter's name, and whether it takes a district beside it."""
     found: list[tuple[list[str], str, bool]] = []
-
-    def walk(command: click.Command, path: list[str]) -> None:
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            for name in command.list_commands(context):
-                inner = command.get_command(context, name)
-                assert inner is not None
-                walk(inner, [*path, name])
-            return
+    for path, command in every_command(Commands()):
         names = {str(one.name) for one in command.params}
-        for one in sorted(names & OF_TABLE.keys()):
-            found.append((path, one, "slug" in names))
+        found += [(path, one, "slug" in names) for one in sorted(names & OF_TABLE.keys())]
         astray = {one for one in names if one.endswith("_id")} - OF_TABLE.keys() - NO_ID_OF_OURS
         assert astray == set(), (path, astray)
-
-    walk(Commands(), [])
     return found
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
-import click
 import psycopg
 import pytest
 from click.testing import CliRunner
@@ -18,6 +17,7 @@ from lti_server.cli import Commands, serve
 from lti_server.cli.doctor import doctor
 from lti_server.db import application_role, database_name
 from lti_server.errors import ConfigurationError, Conflict, LtiServerError
+from tests.commands import every_command
 from tests.functional.adversarial.around_the_wall import (
     environment,
     every_table,
@@ -89,22 +89,12 @@ def quietly(handler: Callable[..., None], task: str, district_id: str, one: str)
 
 def district_commands() -> list[list[str]]:
     """Every command that works on one district and needs nothing else."""
-    found: list[list[str]] = []
-
-    def walk(command: click.Command, path: list[str]) -> None:
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            for name in command.list_commands(context):
-                inner = command.get_command(context, name)
-                assert inner is not None
-                walk(inner, [*path, name])
-            return
+    found = []
+    for path, command in every_command(Commands()):
         needed = {one.name for one in command.params if one.required}
         names = {name for one in command.params for name in one.opts}
         if "--district" in names and needed <= {"slug", "district"}:
             found.append(path)
-
-    walk(Commands(), [])
     return found
 
 

@@ -8,33 +8,23 @@ from typing import Any
 
 import pytest
 
-from lti_server import cli
 from lti_server.app import House
-from lti_server.cli import main
 from lti_server.cli import provider as provider_commands
 from lti_server.privacy import grant_view
 from tests import world
+from tests.commands import typed
 from tests.functional.sign_in.conftest import Provider
 
 
 @pytest.fixture
 def connect(house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
-    monkeypatch.setattr(cli, "_end_with_exit_hooks", lambda: None)  # the signals of this process are pytest's
     monkeypatch.setattr(provider_commands, "open_house", lambda: house)
 
-    def command(config: object, *arguments: str, fails: bool = False) -> dict[str, Any]:
+    def command(config: object, *arguments: str, fails: int = 0) -> dict[str, Any]:
         file = tmp_path / "config.json"
         file.write_text(json.dumps(config))
-        typed = ["provider", "connect", "--provider", "oidc", "--config", str(file), *arguments, "--json"]
-        if fails:
-            with pytest.raises(SystemExit) as stop:
-                main(typed)
-            assert stop.value.code == 1
-        else:
-            main(typed)
-        found = json.loads(capsys.readouterr().out)
-        assert isinstance(found, dict)
-        return found
+        words = ["provider", "connect", "--provider", "oidc", "--config", str(file), *arguments]
+        return typed(words, monkeypatch, capsys, fails=fails)
 
     return command
 
@@ -61,7 +51,7 @@ def test_without_a_district_it_is_the_operators_application(connect: Any, house:
 
 def test_what_does_not_fit_is_named_without_its_value(connect: Any, house: House) -> None:
     world.district(house)
-    told = connect({"issuer": "secret words", "client_secret": 7, "colour": "red"}, "--district", "north", fails=True)
+    told = connect({"issuer": "secret words", "client_secret": 7, "colour": "red"}, "--district", "north", fails=1)
     said = json.dumps(told)
     for name in ("issuer", "client_id", "client_secret", "colour"):
         assert name in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +13,11 @@ import requests
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from lti_server_oidc import OpenIdConnect
 from werkzeug.test import TestResponse
 
+from lti_server.accounts.provider_connections import Connected
+from lti_server.accounts.sign_in import SignIn
 from lti_server.app import House
 from lti_server.errors import Conflict, ContractForbids, InvalidInput, NoContract
 from lti_server.privacy.districts import District
@@ -53,10 +57,25 @@ def back(browser: FlaskClient, provider: Provider, district: District) -> str:
     return provider.back(begin(browser), "ada")
 
 
+def test_a_connection_that_is_suspended_at_the_last_moment_lets_nobody_in(
+    browser: FlaskClient, back: str, house: House, district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = SignIn._of
+
+    def then_suspended(self: SignIn, *said: Any) -> Connected:
+        found = of(self, *said)
+        house.grants.withdraw.suspend(district.id, found.grant_id, by="test")
+        return found
+
+    monkeypatch.setattr(SignIn, "_of", then_suspended)
+    assert reason(callback(browser, back)) == "withdrawn"
+    nobody_is_in(house, district)
+
+
 STATES: dict[str, Callable[[str], str]] = {
     "one that is no state": lambda _: "x",
     "an empty one": lambda _: "",
-    "a changed one": lambda state: state[:-1] + ("A" if state[-1] != "A" else "B"),
+    "a changed one": lambda state: ("B" if state[0] == "A" else "A") + state[1:],
     "one that is too long": lambda state: state + "x" * 5_000,
     "one with half a surrogate": lambda _: "\ud83d".encode("utf-8", "surrogatepass").decode("latin-1"),
 }
@@ -130,6 +149,18 @@ def test_a_subject_that_no_provider_may_send_is_refused(
 ) -> None:
     answer = callback(browser, provider.back(begin(browser), sub))
     assert reason(answer) == "provider-failed"
+    nobody_is_in(house, district)
+
+
+@pytest.mark.parametrize("name", ["issuer", "client_id", "subject"])
+@pytest.mark.parametrize("value", ["", "x" * 256, "a\x00b", "half a \ud83d pair", 7, None])
+def test_a_plugin_that_gives_no_usable_key_of_an_account_signs_nobody_in(
+    browser: FlaskClient, back: str, house: House, district: District, monkeypatch: pytest.MonkeyPatch, name: str,
+    value: Any,
+) -> None:  # fmt: skip
+    identity = OpenIdConnect.identity
+    monkeypatch.setattr(OpenIdConnect, "identity", lambda *said: dataclasses.replace(identity(*said), **{name: value}))
+    assert reason(callback(browser, back)) == "provider-failed"
     nobody_is_in(house, district)
 
 
