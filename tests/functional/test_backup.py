@@ -39,6 +39,8 @@ def test_a_backup_comes_back_row_for_row_in_a_database_of_another_name(site: Sit
         "log_entry", "log_pending", "lesson_token", "session", "service_token", "deep_link_request", "invitation",
         "platform_invitation", "mail_message", "upstream_revocation", "revocation", "revocation_receipt", "grants",
         "procrastinate_jobs", "staff_access",
+        # The neighbours' contracts name no population: what the database is held to follows the contract again.
+        "contract_population",
     }  # fmt: skip
     assert {"person", "person_field", "progress_event", "membership", "district", "log_link", "directory"}.isdisjoint(
         changed
