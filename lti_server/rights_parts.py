@@ -186,7 +186,7 @@ class RightsParts:
         return Dispose(
             database=of.database, district=of.entered, limit_of=self._disposition_days, kept=self.kept,
             erase=lambda district_id, person_id, by: self.erase(district_id, person_id, by=by, keeps_grades=True),
-            document_keys=of.document_keys, journal=of.journal, clock=of.clock,
+            document_keys=of.document_keys, journal=of.journal, clock=of.clock, backup_days=of.settings.backup_days,
         )  # fmt: skip
 
     def _disposition_days(self, connection: Connection, district: District) -> Limit | None:

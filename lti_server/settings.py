@@ -16,6 +16,7 @@ from lti_server.errors import ConfigurationError
 
 PREFIX = "LTI_SERVER_"
 SECRET_KEY_CHARACTERS = 32
+MOST_BACKUP_DAYS = 3_650
 SECRET_KEY_FILE = "secret-keys"  # noqa: S105 - the name of a file, not a secret
 
 
@@ -31,6 +32,7 @@ class Settings:
     providers: tuple[str, ...] | None = None
     insecure_hosts: frozenset[str] = frozenset()
     trusted_proxies: int = 0
+    backup_days: int | None = None
     redis_url: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = "lti-server@localhost"
@@ -109,6 +111,7 @@ def _parsed(problems: list[str]) -> dict[str, object]:
         "providers": _optional_list(env.str("PROVIDERS", None)),
         "insecure_hosts": frozenset(_listed(env.str("INSECURE_HOSTS", ""))),
         "trusted_proxies": env.int("TRUSTED_PROXIES", 0),
+        "backup_days": env.int("BACKUP_DAYS", None),
         "redis_url": env.str("REDIS_URL", None),
         "smtp_url": env.str("SMTP_URL", None),
         "mail_from": env.str("MAIL_FROM", "lti-server@localhost"),
@@ -157,6 +160,11 @@ def _faults(values: Mapping[str, object]) -> list[str]:
     proxies = values["trusted_proxies"]
     if isinstance(proxies, int) and not 0 <= proxies <= 10:
         faults.append(f"{PREFIX}TRUSTED_PROXIES is the number of proxies in front of this server: 0 to 10.")
+    days = values["backup_days"]
+    if isinstance(days, int) and not 0 <= days <= MOST_BACKUP_DAYS:
+        faults.append(
+            f"{PREFIX}BACKUP_DAYS is after how many days a backup is gone, wherever it lies: 0 to {MOST_BACKUP_DAYS}."
+        )
     if values["log_level"] not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         faults.append(f"{PREFIX}LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     unknown = sorted(set(values["locales"]) - {"en", "fr"})  # type: ignore[call-overload]  # a tuple of str

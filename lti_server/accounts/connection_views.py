@@ -155,9 +155,11 @@ def _shown(found: GrantView, now: datetime) -> dict[str, object]:
             {
                 "id": one.id,
                 "uses": [_uses()[use] for use in one.uses] or [_("some classes")],
-                "requested_at": format_datetime(one.requested_at.astimezone(UTC)),
-                "acknowledged_at": format_datetime(one.acknowledged_at.astimezone(UTC)) if one.acknowledged_at else "",
+                "requested_at": _when(one.requested_at),
+                "acknowledged_at": _when(one.acknowledged_at),
                 "dispose_by": one.dispose_by,
+                "last_read_at": _when(one.last_read_at),
+                "last_send_at": _when(one.last_send_at),
                 "steps": [_step(step, now) for step in one.steps],
                 "lines": [
                     (_did()[name], count)
@@ -192,6 +194,10 @@ def _states() -> dict[str, str]:
         "disposing": _("revoked; its data is being disposed of"),
         "disposal_error": _("revoked; its data is not yet disposed of"), "disposed": _("revoked; its data is gone"),
     }  # fmt: skip
+
+
+def _when(at: datetime | None) -> str:
+    return "" if at is None else format_datetime(at.astimezone(UTC))
 
 
 def _uses() -> dict[str, str]:

@@ -82,6 +82,7 @@ def _shown(one: Disposition, today: date) -> dict[str, object]:
         "returned": one.returned,
         "state": states[one.state],
         "overdue": one.overdue,
+        "backups_until": "" if one.backups_until is None else format_date(one.backups_until),
         "done_at": "" if one.done_at is None else format_datetime(one.done_at.astimezone(UTC)),
         "lines": [(text, one.did[name]) for name, text in did.items() if name in one.did],
     }

@@ -32,9 +32,21 @@ from lti_server.privacy.tables import grants as grants_table
 MOST_PEOPLE = 2_000
 CERTIFICATE = Kind(
     name="disposition-certificate",
-    version=1,
+    version=2,
     members=frozenset(
-        {"id", "grant", "asked_by", "requested_at", "due_on", "days", "clause", "returned", "done_at", "did"}
+        {
+            "id",
+            "grant",
+            "asked_by",
+            "requested_at",
+            "due_on",
+            "days",
+            "clause",
+            "returned",
+            "done_at",
+            "did",
+            "backups_until",
+        }
     ),
 )
 
@@ -58,7 +70,10 @@ LimitOf = Callable[[Connection, District], Limit | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disposition:
-    """One directive. `grant_id` None: the whole district. `returned`: the data was given back before."""
+    """One directive. `grant_id` None: the whole district. `returned`: the data was given back before.
+
+    `backups_until`: the day by which no backup has it either; None where the operator states none.
+    """
 
     id: UUID
     grant_id: GrantId | None
@@ -72,6 +87,7 @@ class Disposition:
     done_at: datetime | None
     did: Mapping[str, int]
     overdue: bool = False
+    backups_until: date | None = None
 
     def plain(self) -> dict[str, Any]:
         return {
@@ -80,6 +96,7 @@ class Disposition:
             "days": self.days, "clause": self.clause, "returned": self.returned, "state": self.state,
             "done_at": None if self.done_at is None else _text(self.done_at), "did": dict(self.did),
             "overdue": self.overdue,
+            "backups_until": None if self.backups_until is None else self.backups_until.isoformat(),
         }  # fmt: skip
 
 
@@ -97,6 +114,7 @@ class Dispose:
         document_keys: DocumentKeys,
         journal: Journal,
         clock: Clock,
+        backup_days: int | None,
     ) -> None:
         self._database = database
         self._district = district
@@ -106,6 +124,7 @@ class Dispose:
         self._document_keys = document_keys
         self._journal = journal
         self._clock = clock
+        self._backup_days = backup_days
 
     def request(
         self,
@@ -246,12 +265,16 @@ class Dispose:
             values: dict[str, object] = {"did": dict(did)}
             if not self._kept.people(connection, found.grant_id, 1):
                 did.update(self._kept.leftovers(connection, found.grant_id))
-                values = {"did": dict(did), "state": "done", "done_at": now}
+                values = {"did": dict(did), "state": "done", "done_at": now, "backups_until": self._horizon(now)}
                 _move(connection, found, GrantState.DISPOSED)
                 told = {"disposition": str(found.id), **did}
                 self._log(connection, self._district(connection), "disposed", "disposition", found.grant_id, told)
             connection.execute(table.update().where(table.c.id == found.id).values(**values))
             return _read(connection, found.id)
+
+    def _horizon(self, now: datetime) -> date | None:
+        """When the last backup from before is gone, as the operator states it today."""
+        return None if self._backup_days is None else (now + timedelta(days=self._backup_days)).date()
 
     def _by_contract(self, connection: Connection, today: date) -> None:
         """What a revoked grant has left goes on the contract's day, also where nobody asks for it."""
@@ -344,6 +367,7 @@ def _shown(row: Any) -> Disposition:
     return Disposition(
         id=row.id, grant_id=row.grant_id, asked_by=row.asked_by, requested_at=row.requested_at, due_on=row.due_on,
         days=row.days, clause=row.clause, returned=row.returned, state=row.state, done_at=row.done_at, did=row.did,
+        backups_until=row.backups_until,
     )  # fmt: skip
 
 

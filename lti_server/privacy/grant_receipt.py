@@ -15,9 +15,21 @@ from lti_server.privacy.timetable import StepName
 
 RECEIPT = Kind(
     name="revocation-receipt",
-    version=1,
+    version=2,
     members=frozenset(
-        {"grant", "provider", "epoch", "uses", "requested_at", "acknowledged_at", "dispose_by", "parts", "upstream"}
+        {
+            "grant",
+            "provider",
+            "epoch",
+            "uses",
+            "requested_at",
+            "acknowledged_at",
+            "dispose_by",
+            "parts",
+            "upstream",
+            "last_read_at",
+            "last_send_at",
+        }
     ),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -39,6 +39,8 @@ class Part:
     participant: str
     at: datetime
     did: dict[str, int]
+    last_read_at: datetime | None = None
+    last_send_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +58,23 @@ class Receipt:
     upstream: dict[str, int]
     steps: tuple[Step, ...] = ()
 
+    @property
+    def last_read_at(self) -> datetime | None:
+        """When something last came from the provider."""
+        return latest(one.last_read_at for one in self.parts)
+
+    @property
+    def last_send_at(self) -> datetime | None:
+        """When something last went to it, as far as it told us that it took it."""
+        return latest(one.last_send_at for one in self.parts)
+
     def plain(self) -> dict[str, Any]:
         return {
             "id": str(self.id), "epoch": self.epoch, "uses": list(self.uses), "asked_by": self.asked_by,
             "requested_at": _text(self.requested_at), "acknowledged_at": _text(self.acknowledged_at),
             "dispose_by": None if self.dispose_by is None else self.dispose_by.isoformat(),
             "parts": [{"participant": one.participant, "at": _text(one.at), "did": one.did} for one in self.parts],
+            "last_read_at": _text(self.last_read_at), "last_send_at": _text(self.last_send_at),
             "upstream": self.upstream,
             "steps": [
                 {"step": one.name.value, "due_at": _text(one.due_at.astimezone(UTC)), "done_at": _text(one.done_at)}
@@ -184,12 +197,29 @@ def _parts(connection: Connection, revocation_id: UUID) -> Sequence[Part]:
         .where(revocation_receipt.c.revocation_id == revocation_id)
         .order_by(revocation_receipt.c.at)
     ).all()
-    total: dict[str, Counter[str]] = {}
-    last: dict[str, datetime] = {}
+    return [_part(name, [row for row in rows if row.participant == name]) for name in dict.fromkeys(_names(rows))]
+
+
+def _names(rows: Sequence[sa.Row[Any]]) -> list[str]:
+    return [row.participant for row in rows]
+
+
+def _part(name: str, rows: Sequence[sa.Row[Any]]) -> Part:
+    total: Counter[str] = Counter()
     for row in rows:
-        total.setdefault(row.participant, Counter()).update(row.did)
-        last[row.participant] = row.at
-    return [Part(participant=name, at=last[name], did=dict(counts)) for name, counts in total.items()]
+        total.update(row.did)
+    return Part(
+        participant=name,
+        at=rows[-1].at,
+        did=dict(total),
+        last_read_at=latest(row.last_read_at for row in rows),
+        last_send_at=latest(row.last_send_at for row in rows),
+    )
+
+
+def latest(times: Iterable[datetime | None]) -> datetime | None:
+    """The last of those that there are."""
+    return max((one for one in times if one is not None), default=None)
 
 
 def _upstream(connection: Connection, revocation_id: UUID) -> dict[str, int]:

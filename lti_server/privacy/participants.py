@@ -41,10 +41,15 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What a participant did: counts for the receipt, and tokens that the provider is to be told of."""
+    """What a participant did: counts for the receipt, and tokens that the provider is to be told of.
+
+    `last_read_at`, `last_send_at`: when by this grant something last came from the provider, or went to it.
+    """
 
     counts: Mapping[str, int]
     upstream: tuple[SourceToken, ...] = field(default=(), repr=False)
+    last_read_at: datetime | None = None
+    last_send_at: datetime | None = None
 
 
 class Participant(Protocol):

@@ -92,7 +92,8 @@ OTHERS = (
     Table(
         name="disposition",
         columns=nobody(
-            "id district_id grant_id asked_by requested_at due_on days clause returned state done_at did",
+            "id district_id grant_id asked_by requested_at due_on days clause returned state done_at did"
+            " backups_until",
             "a district's directive, and what became of it: counts alone",
         ),
     ),
@@ -111,7 +112,9 @@ OTHERS = (
     ),
     Table(
         name="revocation_receipt",
-        columns=nobody("id revocation_id district_id participant at did", "counts alone"),
+        columns=nobody(
+            "id revocation_id district_id participant at did last_read_at last_send_at", "counts and times alone"
+        ),
     ),
     Table(
         name="upstream_revocation",

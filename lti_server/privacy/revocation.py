@@ -335,15 +335,17 @@ class Withdraw:
         revocation_id = self._id_of(connection, withdrawal)
         done = participant.on_revoked(connection, withdrawal)
         self._upstream.keep(connection, district, revocation_id, done)
-        known = sa.select(revocation_receipt.c.id).where(
+        said = (done.last_read_at, done.last_send_at)
+        known = sa.select(revocation_receipt.c.last_read_at, revocation_receipt.c.last_send_at).where(
             revocation_receipt.c.revocation_id == revocation_id, revocation_receipt.c.participant == participant.name
         )
-        if not any(done.counts.values()) and connection.execute(known.limit(1)).one_or_none() is not None:
+        if not any(done.counts.values()) and said in {tuple(row) for row in connection.execute(known)}:
             return
         connection.execute(
             revocation_receipt.insert().values(
                 id=new_id(), revocation_id=revocation_id, district_id=district.id, participant=participant.name,
-                at=self._clock.now(), did=dict(done.counts),
+                at=self._clock.now(), did=dict(done.counts), last_read_at=done.last_read_at,
+                last_send_at=done.last_send_at,
             )
         )  # fmt: skip
 

@@ -116,6 +116,7 @@ disposition = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("done_at", UTC),
     sa.Column("did", pg.JSONB, nullable=False, server_default="{}"),
+    sa.Column("backups_until", sa.Date),
     sa.Index(
         "disposition_is_open_once",
         "district_id",
@@ -135,6 +136,8 @@ revocation_receipt = sa.Table(
     sa.Column("participant", sa.Text, nullable=False),
     sa.Column("at", UTC, nullable=False),
     sa.Column("did", pg.JSONB, nullable=False),
+    sa.Column("last_read_at", UTC),
+    sa.Column("last_send_at", UTC),
 )
 
 upstream_revocation = sa.Table(

@@ -33,6 +33,9 @@ _PARK = sa.text(
 )
 
 
+_LAST_SENT = sa.text(
+    "SELECT max(settled_at) FROM grade_delivery WHERE grant_id = :grant AND state IN ('delivered', 'stale', 'regraded')"
+)
 _WAITING = sa.text(
     "SELECT d.id FROM grade_delivery d JOIN grants g ON g.id = d.grant_id AND g.epoch = d.epoch"
     " WHERE d.grant_id = :grant AND d.state = 'queued'"
@@ -53,7 +56,10 @@ class Grades:
         """Cancel what is queued: a score of a former epoch is never sent."""
         values = {"grant": withdrawal.grant_id, "epoch": withdrawal.epoch, "at": withdrawal.at}
         jobs = len(connection.execute(_CANCEL_JOBS, values).all())
-        return Done(counts={"jobs": jobs, "scores": connection.execute(_PARK, values).rowcount})
+        return Done(
+            counts={"jobs": jobs, "scores": connection.execute(_PARK, values).rowcount},
+            last_send_at=connection.execute(_LAST_SENT, values).scalar_one(),
+        )
 
 
 class Queue(Protocol):

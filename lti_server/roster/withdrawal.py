@@ -31,6 +31,11 @@ _END_RUNS = sa.text(
     "UPDATE roster_run SET state = 'failed', detail = 'The connection was withdrawn; nothing was changed.',"
     " finished_at = :at WHERE grant_id = :grant AND state IN ('running', 'planned', 'held')"
 )
+# A run that failed may have read a page before it did.
+_LAST_READ = sa.text(
+    "SELECT greatest(max(started_at), max(finished_at) FILTER (WHERE state <> 'failed')) FROM roster_run"
+    " WHERE grant_id = :grant"
+)
 _CANCEL_JOBS = sa.text(
     "SELECT procrastinate_cancel_job_v1(j.id, false, true) FROM procrastinate_jobs j JOIN section s"
     " ON s.grant_id = :grant AND j.args ->> 'section_id' = s.id::text WHERE j.status = 'todo'"
@@ -52,11 +57,13 @@ class Rosters:
         if Use.ROSTER not in withdrawal.uses and not withdrawal.whole:
             return Done(counts={})
         values = {"grant": withdrawal.grant_id, "at": withdrawal.at, "whole": withdrawal.whole}
+        read = connection.execute(_LAST_READ, values).scalar_one()  # before ending runs moves their times
         jobs = len(connection.execute(_CANCEL_JOBS, values).all())
         runs = connection.execute(_END_RUNS, values).rowcount
         memberships = connection.execute(_END_MEMBERSHIPS, values).rowcount
         sections = connection.execute(_CLOSE_SECTIONS, values).rowcount if withdrawal.whole else 0
-        return Done(counts={"jobs": jobs, "runs": runs, "memberships": memberships, "sections": sections})
+        counts = {"jobs": jobs, "runs": runs, "memberships": memberships, "sections": sections}
+        return Done(counts=counts, last_read_at=read)
 
     def _narrowed(self, connection: Connection, withdrawal: Withdrawal) -> dict[str, int]:
         values = {"grant": withdrawal.grant_id, "at": withdrawal.at}

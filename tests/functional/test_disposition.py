@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from lti_server.accounts.permissions import StaffRole
-from lti_server.app import House
+from lti_server.app import House, build_house
 from lti_server.cli import disposition as disposition_commands
 from lti_server.cli import main
 from lti_server.errors import Conflict, ContractForbids, InvalidInput, NotFound
@@ -145,6 +146,23 @@ def test_the_certificate_is_checked_anywhere_and_never_changes(
         owner.execute("UPDATE disposition SET did = '{}'")
 
 
+@pytest.mark.parametrize("days", [35, 0, None])
+def test_the_certificate_says_by_which_day_no_backup_has_it_as_was_stated_when_it_went(
+    house: House, district: District, revoked: Registered, clock: FakeClock, database_url: str, days: int | None
+) -> None:
+    then = build_house(dataclasses.replace(house.settings, backup_days=days), database_url, clock)
+    later = build_house(dataclasses.replace(house.settings, backup_days=1), database_url, clock)
+    try:
+        made = then.rights.dispose.request(district.id, revoked.grant_id, by="test")
+        then.rights.dispose.run(district.id, made.id)
+        file = later.rights.dispose.certificate(district.id, made.id)
+    finally:
+        then.database.dispose()
+        later.database.dispose()
+    said = checked(file, public_keys(house.document_keys.public_jwks())).body["backups_until"]
+    assert said == (None if days is None else (clock.now() + timedelta(days=days)).date().isoformat())
+
+
 def test_one_that_fails_says_so_and_is_tried_again(
     house: House, district: District, revoked: Registered, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +240,7 @@ def test_the_page_lists_what_went_with_its_certificate(
     page = admin.get("/district/dispositions").text
     assert "people erased" in page
     assert "Art. IV 6" in page
+    assert "not stated by whoever runs this server" in page
     file = admin.get(f"/district/dispositions/{made.id}/certificate").data
     assert file == house.rights.dispose.certificate(district.id, made.id)
     other = signed_in(app, house, StaffRole.DISTRICT_ADMIN, world.district(house, "south"))
