@@ -27,11 +27,15 @@ LONGEST_TOKEN = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """This server as a provider knows it. Without a secret it is a public client, which PKCE alone protects."""
+    """This server as a provider knows it. Without a secret it is a public client, which PKCE alone protects.
+
+    `unnamed_refusal` is the error word that a 400 means at a token endpoint that says none (RFC 6749 5.2 asks for one).
+    """
 
     client_id: str
     client_secret: str = field(default="", repr=False)
     authentication: str = "client_secret_basic"
+    unnamed_refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ class OAuth:
     """The authorisation code flow at one server, for one client."""
 
     def __init__(self, transport: Transport, client: Client, *, pkce: bool = True) -> None:
-        self._session = _Session(transport)
+        self._session = _Session(transport, client.unnamed_refusal)
         self._client = OAuth2Client(
             session=self._session,
             client_id=client.client_id,
@@ -147,6 +151,7 @@ class _Answer:
     """What Authlib reads of an answer."""
 
     response: Response
+    unnamed_refusal: str = ""
 
     @property
     def status_code(self) -> int:
@@ -154,9 +159,12 @@ class _Answer:
 
     def json(self) -> Any:
         try:
-            return json.loads(self.response.body)
+            said = json.loads(self.response.body)
         except (ValueError, RecursionError):
             raise ValueError("no JSON") from None
+        if self.unnamed_refusal and self.response.status == 400 and isinstance(said, dict):
+            return {"error": self.unnamed_refusal, **said}
+        return said
 
     def error(self) -> str:
         try:
@@ -173,8 +181,9 @@ class _Answer:
 class _Session:
     """The part of a requests session that Authlib's client calls."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, unnamed_refusal: str) -> None:
         self._transport = transport
+        self._unnamed_refusal = unnamed_refusal
 
     def post(self, url: str, *, data: Mapping[str, str], headers: Mapping[str, str] | None, auth: Any) -> _Answer:
         """A form with the client's own credentials; a 401 is an answer here, for its body says why."""
@@ -191,7 +200,7 @@ class _Session:
             else Authorization(header=credential, hosts=frozenset({host_of(url)})),
             accept=(400, 401),
         )
-        found = _Answer(answer)
+        found = _Answer(answer, self._unnamed_refusal)
         if answer.status == 401 and not found.error():
             raise RejectedCredentials(f"{host_of(url)} refused this client's credentials. Check them here and there.")
         return found

@@ -49,6 +49,7 @@ KNOWN = {
         "lti_server/accounts/sign_in.py SignIn._exchange: login.exchange",
         PROVIDERS + "oauth.py OAuth.__init__: OAuth2Client",
         PROVIDERS + "oauth.py _Session.post: self._transport.request",
+        "plugins/clever/lti_server_clever/__init__.py Clever._get: self._transport.request",
     ],
     "reads public documents of a provider, its addresses and keys, or checks claims that are here": [
         PROVIDERS + "oidc.py _keys: transport.public_document",
