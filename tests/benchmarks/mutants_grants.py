@@ -9,10 +9,11 @@ from tests.benchmarks.mutants_launch import Mutant, main
 TESTS = (
     "tests/unit/privacy/test_grant_states.py", "tests/integration/privacy/test_grants.py",
     "tests/integration/roster/test_revocation.py", "tests/integration/roster/test_narrowing.py",
-    "tests/integration/privacy/test_revocation_histories.py",
+    "tests/integration/privacy/test_revocation_histories.py", "tests/functional/test_contract_population.py",
 )  # fmt: skip
 PRIVACY = "lti_server/privacy/"
 POPULATION = "lti_server/migrations/versions/0015_population.sql"
+BY_CONTRACT = "lti_server/migrations/versions/0024_contract_population.sql"
 HELD = "lti_server/migrations/versions/0005_grants.sql"
 
 MUTANTS = (
@@ -33,8 +34,11 @@ MUTANTS = (
     Mutant("memberships end", "lti_server/roster/withdrawal.py", "WHERE grant_id = :grant AND ended_at IS NULL\"\n    \" AND (:whole", "WHERE grant_id = :grant AND ended_at IS NULL AND false\"\n    \" AND (:whole"),
     Mutant("another grant's memberships stay", "lti_server/roster/withdrawal.py", "UPDATE membership SET ended_at = :at WHERE grant_id = :grant AND", "UPDATE membership SET ended_at = :at WHERE"),
     Mutant("jobs cancelled", "lti_server/roster/withdrawal.py", "WHERE j.status = 'todo'", "WHERE j.status = 'doing'"),
-    Mutant("population: of a membership", POPULATION, "    inside := grant_reaches(NEW.grant_id, NEW.section_id);\n", "    inside := true;\n"),
-    Mutant("population: of a section", POPULATION, "  IF NOT inside THEN", "  IF NOT inside AND TG_TABLE_NAME = 'membership' THEN"),
+    Mutant("population: of a membership", BY_CONTRACT, "    inside := grant_reaches(NEW.grant_id, NEW.section_id);\n", "    inside := true;\n"),
+    Mutant("population: of a section", BY_CONTRACT, "  IF NOT inside THEN", "  IF NOT inside AND TG_TABLE_NAME = 'membership' THEN"),
+    Mutant("contract's population: of a membership", BY_CONTRACT, "AS $$ SELECT contract_reaches(wanted, in_section) AND (", "AS $$ SELECT true AND ("),
+    Mutant("contract's population: of a section", BY_CONTRACT, "    IF inside AND named IS NOT NULL THEN", "    IF false THEN"),
+    Mutant("contract's population: of a person", BY_CONTRACT, "AS $$ SELECT (NOT contract_reaches_person(wanted, somebody) OR EXISTS (", "AS $$ SELECT (EXISTS ("),
     Mutant("population: stays narrow", POPULATION, "IF OLD.narrowed AND NOT NEW.narrowed THEN", "IF false THEN"),
     Mutant("population: what is outside ends", "lti_server/roster/withdrawal.py", "    \" AND NOT grant_reaches(:grant, section_id)\"\n)", "    \" AND false\"\n)"),
     Mutant("population: sessions outside", "lti_server/accounts/withdrawal.py", "AND NOT grant_reaches(:grant, m.section_id))\"", "AND false)\""),

@@ -17,6 +17,8 @@ from werkzeug.test import TestResponse
 from lti_server.app import House
 from lti_server.cli import contract, main
 from lti_server.cli import grant as grant_commands
+from lti_server.errors import GrantRevoked
+from lti_server.ids import new_id
 from lti_server.privacy import log
 from lti_server.privacy.districts import District
 from lti_server.settings import Settings
@@ -106,6 +108,37 @@ def test_whoever_was_in_before_is_refused_on_the_next_launch(
     assert launch(client, platform, house).status_code == 303
     world.sign(house, district, naming(house, "{sections: [course-2]}"))
     assert reason(launch(client, platform, house)) == "outside-population"
+
+
+def test_whoever_came_from_no_class_has_to_go_when_the_contract_names_classes(
+    client: FlaskClient, platform: Platform, house: House, district: District, say: Say
+) -> None:
+    assert launch(client, platform, house, lti_context=None, sub="of-no-class").status_code == 303
+    assert launch(client, platform, house, sub="of-a-class").status_code == 303
+    terms = naming(house, "{sections: [course-1]}")
+    say(house, "contract", "amend", "--district", district.slug, text=terms)
+    with house.database.tenant(district.id) as connection:
+        left = "SELECT count(*), count(*) FILTER (WHERE ended_at IS NULL), (SELECT count(DISTINCT person_id) FROM %s)"
+        found = connection.execute(sa.text(f"{left % 'person_field'} FROM identity")).one()
+    assert tuple(found) == (2, 1, 1)
+
+
+def test_the_database_takes_no_class_outside_by_whatever_way(
+    client: FlaskClient, platform: Platform, house: House, district: District, say: Say
+) -> None:
+    assert launch(client, platform, house).status_code == 303
+    insert = sa.text(
+        "INSERT INTO section SELECT (jsonb_populate_record(s, jsonb_build_object('id', CAST(:id AS uuid),"
+        " 'source_id', CAST(:source AS text)))).* FROM section s LIMIT 1"
+    )
+    with house.database.tenant(district.id) as connection:
+        assert connection.execute(insert, {"id": new_id(), "source": "course-2"}).rowcount == 1
+    terms = naming(house, "{sections: [course-1, course-4]}")
+    say(house, "contract", "amend", "--district", district.slug, text=terms)
+    with pytest.raises(GrantRevoked), house.database.tenant(district.id) as connection:
+        connection.execute(insert, {"id": new_id(), "source": "course-3"})
+    with house.database.tenant(district.id) as connection:
+        assert connection.execute(insert, {"id": new_id(), "source": "course-4"}).rowcount == 1
 
 
 def test_the_reader_goes_back_to_the_course_with_words(
