@@ -19,6 +19,7 @@ from lti_server.accounts import (
     connection_views,
     disposition_views,
     grant_api,
+    own_session_views,
     own_views,
     people_views,
     sign_in_views,
@@ -62,7 +63,7 @@ from lti_server.web.problems import init_problems
 COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
-    "signals", "requests", "people", "me", "incidents", "sign_in", "learn",
+    "signals", "requests", "people", "me", "incidents", "sign_in", "learn", "own_sessions",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -145,9 +146,9 @@ def _pages(house: House) -> list[Any]:
     """What each feature shows."""
     makers = (
         _district, _log, _lti, _platforms, _connection_pages, _dispositions,
-        _lessons, notice_pages, _contract, _requests, _people, _own_page, _incidents,
+        _lessons, notice_pages, _contract, _requests, _people, _incidents,
     )  # fmt: skip
-    return [make(house) for make in makers]
+    return [*(make(house) for make in makers), *_own_pages(house)]
 
 
 def _lti(house: House) -> Any:
@@ -213,6 +214,7 @@ def _connections(house: House) -> connection_views.ConnectionParts:
         population=house.grants.population,
         clock=house.clock,
         receipt=receipt,
+        sessions=SignInHouse(house).live_sessions,
     )
 
 
@@ -247,18 +249,20 @@ def _people(house: House) -> Any:
     return people_views.blueprint(parts)
 
 
-def _own_page(house: House) -> Any:
-    """What is known about whoever reads it."""
+def _own_pages(house: House) -> list[Any]:
+    """What is known about whoever reads it, and where they are signed in."""
+    sessions = SignInHouse(house).live_sessions
 
     def who() -> OwnSession:
         # Whoever signed in comes by a ticket, too (`/learn`): a cookie for the whole site opens no page of this kind.
         return house.rights.own_door.who(request.cookies.get(own_views.COOKIE, ""))
 
     parts = own_views.OwnParts(
-        door=house.rights.own_door, who=who, page=OwnPages(house), locale=lambda: str(get_locale()),
+        door=house.rights.own_door, who=who, page=OwnPages(house, sessions), locale=lambda: str(get_locale()),
         base_url=house.settings.base_url,
     )  # fmt: skip
-    return own_views.blueprint(parts)
+    of_sessions = own_session_views.OwnSessionParts(sessions=sessions, who=who)
+    return [own_views.blueprint(parts), own_session_views.blueprint(of_sessions)]
 
 
 def _log(house: House) -> Any:

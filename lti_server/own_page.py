@@ -11,8 +11,9 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.live_sessions import LiveSession, LiveSessions, Which
 from lti_server.accounts.own_door import OwnSession
-from lti_server.accounts.own_views import Account, ClassOf, Held, Known, Value, Worked
+from lti_server.accounts.own_views import Account, ClassOf, Held, Known, Session, Value, Worked
 from lti_server.accounts.own_words import FIRST
 from lti_server.accounts.store import fields_of
 from lti_server.errors import ContractForbids, NoContract
@@ -25,6 +26,7 @@ from lti_server.privacy.holdings import ENCRYPTED, DataSubject
 from lti_server.privacy.model import Purpose
 from lti_server.privacy.notice import contract_lines
 from lti_server.privacy.rights import Asked
+from lti_server.providers.manifest import Capability
 from lti_server.rights_parts import LOG_DATA
 from lti_server.roster import personal_data as stays
 from lti_server.roster import store
@@ -37,8 +39,9 @@ Rows = Sequence[Mapping[str, Any]]
 class OwnPages:
     """Reads, exports and asks for whoever a session is of; never for anybody else."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, sessions: LiveSessions) -> None:
         self._house = house
+        self._sessions = sessions
 
     def read(self, who: OwnSession, *, locale: str, after: str | None) -> Known:
         """What the page shows, and the entry that it was read.
@@ -47,6 +50,7 @@ class OwnPages:
             InvalidInput: `after` is no place in the list of the log.
         """
         house, rights = self._house, self._house.rights
+        live = self._sessions.every(who.district_id, Which(person_id=who.person_id))
         with house.database.tenant(who.district_id) as connection:
             district = house.entered(connection)
             subject = rights.rights.subject(connection, district, who.person_id)
@@ -64,6 +68,7 @@ class OwnPages:
                 visits=len(tables.get("session", ())),
                 classes=self._classes(connection, district, tables.get("membership", ())),
                 accounts=_accounts(tables.get("identity", ())), ways_out=_ways_out(signed),
+                sessions=tuple(self._session(one, who, locale) for one in live),
                 restricted=tuple(str(row["recipients"]) for row in tables.get("disclosure_restriction", ())),
                 consents=tuple(dict(row) for row in beside.get("consent", ())),
                 wishes=rights.own_requests.of_person(connection, subject),
@@ -96,11 +101,24 @@ class OwnPages:
             by_lesson.setdefault(str(row["lesson_id"]), []).append(row)
         found = []
         for lesson_id, rows in sorted(by_lesson.items()):
-            lesson = self._house.catalogue.find(lesson_id)
-            title = lesson_id if lesson is None else lesson.title.within(locale)
+            title = self._title(lesson_id, locale)
             attempts, solved = sum(int(row["attempts"]) for row in rows), sum(bool(row["completed"]) for row in rows)
             found.append(Worked(title=title, attempts=attempts, solved=solved))
         return tuple(found)
+
+    def _title(self, lesson_id: str, locale: str) -> str:
+        lesson = self._house.catalogue.find(lesson_id)
+        return lesson_id if lesson is None else lesson.title.within(locale)
+
+    def _session(self, one: LiveSession, who: OwnSession, locale: str) -> Session:
+        provider = one.provider or ""
+        running = {plugin.name: plugin.manifest for plugin in self._house.registry.enabled(Capability.LOGIN)}
+        manifest = running.get(provider)
+        return Session(
+            id=one.id, provider=provider, provider_title=(manifest.title if manifest else "") or provider,
+            lesson_id=one.lesson_id, lesson=self._title(one.lesson_id, locale) if one.lesson_id else "",
+            created_at=one.created_at, seen_at=one.seen_at, mine=one.id == who.id,
+        )  # fmt: skip
 
     def _classes(self, connection: Connection, district: District, memberships: Rows) -> tuple[ClassOf, ...]:
         return tuple(

@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.intake import ContractIntake
+from lti_server.accounts.live_sessions import LiveSessions
 from lti_server.accounts.person_sessions import PersonSessions
 from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.accounts.sign_in import SignIn
@@ -65,6 +66,10 @@ class SignInHouse:
     @cached_property
     def sessions(self) -> PersonSessions:
         return PersonSessions(self.of.database, self.of.clock)
+
+    @cached_property
+    def live_sessions(self) -> LiveSessions:
+        return LiveSessions(database=self.of.database, district=self.of.entered, clock=self.of.clock)
 
     @cached_property
     def sign_in(self) -> SignIn:

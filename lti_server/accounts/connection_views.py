@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.invitations import StaffSession
+from lti_server.accounts.live_sessions import LiveSessions, Which
 from lti_server.accounts.permissions import Permission
 from lti_server.accounts.ways_in import Losing, losing
 from lti_server.db import Database
@@ -40,6 +41,7 @@ class ConnectionParts:
     population: Population
     clock: Clock
     receipt: Callable[[Connection, DistrictId, GrantView, UUID], bytes]
+    sessions: LiveSessions
 
 
 def blueprint(parts: ConnectionParts) -> Blueprint:
@@ -96,6 +98,16 @@ def _changes(pages: Blueprint, parts: ConnectionParts) -> None:
     def resume(grant_id: str) -> Response:
         district_id, by = _who(parts)
         parts.withdraw.resume(district_id, _id(grant_id), by=by, reason=_reason())
+        return _back(grant_id)
+
+    @pages.post("/<grant_id>/end-sessions")
+    @signed_in(Permission.REVOKE_GRANTS)
+    def end_sessions(grant_id: str) -> Response:
+        """Whoever is in by this connection has to sign in again; nothing else changes."""
+        district_id, by = _who(parts)
+        with parts.database.tenant(district_id) as connection:
+            found = grant_view.view(connection, _id(grant_id), parts.population)
+        parts.sessions.end(district_id, Which(grant_id=found.id), by=by)
         return _back(grant_id)
 
     @pages.post("/<grant_id>/revoke")

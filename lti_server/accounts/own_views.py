@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -76,6 +77,20 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Where somebody is signed in, or has a lesson open. `mine`: the one that this page was opened from."""
+
+    id: UUID
+    provider: str
+    provider_title: str
+    lesson_id: str | None
+    lesson: str
+    created_at: datetime
+    seen_at: datetime | None
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """All that the page shows of one person. `looks` are entries of the log, what others did alone."""
 
@@ -90,6 +105,7 @@ class Known:
     visits: int
     classes: tuple[ClassOf, ...]
     accounts: tuple[Account, ...]
+    sessions: tuple[Session, ...]
     ways_out: tuple[str, ...]
     restricted: tuple[str, ...]
     consents: tuple[dict[str, Any], ...]

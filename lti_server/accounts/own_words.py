@@ -51,6 +51,7 @@ def what_was_done(entry: Logged) -> str:
         "person export": _("Somebody took a copy of everything that is kept about you."),
         "person correct": _("Something about you was put right."),
         "person restrict": _("It was changed who may be told about you."),
+        "session end": _("Somebody ended your sessions: you had to sign in again."),
         "section show": _("Somebody looked at the list of your class."),
         "own request see": _("Somebody read what you had asked for."),
         "own request answer": _("Somebody has answered what you had asked for."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -110,13 +109,6 @@ class PersonSessions:
             values = {"cookie": token_hash(cookie), "now": self._clock.now()}
             close_sessions(connection, list(connection.execute(_END, values).scalars()))
 
-    def end_all(self, connection: Connection, person_id: PersonId, *, but: UUID | None = None) -> int:
-        """End every session of a person of the entered district, those of launches too; how many there were."""
-        values = {"person": person_id, "but": but, "now": self._clock.now()}
-        ended = list(connection.execute(_END_ALL, values).scalars())
-        close_sessions(connection, ended)
-        return len(ended)
-
 
 _OPEN = sa.text(
     "INSERT INTO session (id, district_id, person_id, identity_id, role, grant_id, grant_epoch, locale, cookie_hash,"
@@ -141,8 +133,4 @@ _END = sa.text(
     " WHERE mine.cookie_hash = :cookie AND mine.identity_id IS NOT NULL AND session.ended_at IS NULL"
     " AND (session.id = mine.id OR (session.identity_id = mine.identity_id AND session.lesson_id IS NOT NULL"
     " AND session.created_at >= mine.created_at)) RETURNING session.id"
-)
-_END_ALL = sa.text(
-    "UPDATE session SET ended_at = :now WHERE person_id = :person AND ended_at IS NULL"
-    " AND (CAST(:but AS uuid) IS NULL OR id <> :but) RETURNING id"
 )

@@ -39,6 +39,7 @@ COMMANDS = {
     "roster": "roster",
     "section": "section",
     "serve": "serve",
+    "session": "session",
     "worker": "serve",
 }
 

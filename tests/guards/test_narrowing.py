@@ -50,6 +50,7 @@ WITHOUT: dict[str, str] = {
             "own request see", "people search", "person blocks", "person export", "person found", "person preview",
             "person show", "platform inspect", "platform list", "provider check", "requests see",
             "retention run --dry-run", "roster runs", "roster show", "section list", "section show",
+            "session list",
         ),
         LOOK,
     ),
@@ -61,7 +62,7 @@ WITHOUT: dict[str, str] = {
         WIDENS,
     ),
     **dict.fromkeys(("lesson site", "launch", "deep-linking", "notice"), PASSES),
-    **dict.fromkeys(("admin invite", "platform invite", "people open", "sign in"), ENDS),
+    **dict.fromkeys(("admin invite", "platform invite", "people open", "session end", "sign in"), ENDS),
     **dict.fromkeys(
         ("incident open", "incident confirm", "incident delay", "incident notify", "incident close"),
         "is told in the log alone, and changes nothing of what may be known",

@@ -58,6 +58,7 @@ def own_page(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Res
     export = browser.post(f"{pages}/export", data=form, timeout=10)
     assert mine.slug in export.json()["district"]
     asked = browser.post(f"{pages}/ask", data=form, timeout=10)
+    ended = _sessions(here, other, browser, form)
     closed = browser.post(f"{pages}/close", data=form, timeout=10)
     assert (asked.status_code, closed.status_code) == (200, 200)
     cases = mine.staff.get(f"{here.tool_url}/district/requests", timeout=10)
@@ -68,10 +69,33 @@ def own_page(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Res
         for one in (case, unused())
     ]
     assert [one.status_code for one in answers] == [404, 404]
-    return [shown, again, export, asked, closed, cases, *answers]
+    return [shown, again, export, asked, *ended, closed, cases, *answers]
 
 
-OWN_PAGE = dict.fromkeys(("me.index", "me.enter", "me.export", "me.ask", "me.close", "requests.own_answered"), own_page)
+def _sessions(
+    here: Neighbours, other: Tenant, browser: requests.Session, form: dict[str, str]
+) -> list[requests.Response]:
+    """My pupil ends a session of the other's by its id, and all others: every one of the other's goes on."""
+    live = sa.text("SELECT id FROM session WHERE ended_at IS NULL ORDER BY id")
+    with here.house.database.tenant(other.district.id) as connection:
+        before = list(connection.execute(live).scalars())
+    answers = [
+        browser.post(f"{here.tool_url}/me/sessions/end", data={**form, "session": str(before[0])}, timeout=10),
+        browser.post(f"{here.tool_url}/me/sessions/end-others", data=form, timeout=10),
+    ]
+    with here.house.database.tenant(other.district.id) as connection:
+        assert list(connection.execute(live).scalars()) == before
+    assert {one.status_code for one in answers} == {200}
+    return answers
+
+
+OWN_PAGE = dict.fromkeys(
+    (
+        "me.index", "me.enter", "me.export", "me.ask", "me.close", "requests.own_answered", "own_sessions.end",
+        "own_sessions.end_others",
+    ),
+    own_page,
+)  # fmt: skip
 PEOPLE = dict.fromkeys(
     (
         "people.index", "people.open_access", "people.end_access", "people.search", "people.show", "people.export",

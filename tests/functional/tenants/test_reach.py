@@ -165,7 +165,7 @@ def connections(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.
     assert {**theirs.json(), "instance": ""} == {**nobodys.json(), "instance": ""}
     refused = [
         mine.staff.post(f"{pages}/{other.registered.grant_id}/{act}", data=form, headers=JSON, timeout=10)
-        for act in ("suspend", "resume", "revoke")
+        for act in ("suspend", "resume", "revoke", "end-sessions")
     ]
     receipt = f"{pages}/{other.registered.grant_id}/receipts/{unused()}"
     refused.append(mine.staff.get(receipt, headers=JSON, timeout=10))
@@ -340,12 +340,10 @@ CASES: dict[str, Case] = {
     "district.index": district_home,
     "platforms.index": inspector,
     "platforms.inspect": inspector,
-    "connections.index": connections,
-    "connections.show": connections,
-    "connections.receipt": connections,
-    "connections.suspend": connections,
-    "connections.resume": connections,
-    "connections.revoke": connections,
+    **dict.fromkeys(
+        [f"connections.{one}" for one in ("index", "show", "receipt", "suspend", "resume", "revoke", "end_sessions")],
+        connections,
+    ),
     "accounts.invitation": invitation,
     "accounts.accept": invitation,
     "accounts.account": invitation,
