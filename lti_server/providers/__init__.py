@@ -53,6 +53,7 @@ from lti_server.providers.spi import (
     RosterSource,
     SignalReceiver,
     SignalRequest,
+    TenantList,
     Transport,
 )
 from lti_server.providers.wire import Authorization, Response, next_link
@@ -104,6 +105,7 @@ __all__ = [
     "SourceScore",
     "SourceSection",
     "SourceToken",
+    "TenantList",
     "TokenKind",
     "Tombstone",
     "Transport",

@@ -15,6 +15,7 @@ from lti_server.providers.spi import (
     LoginProvider,
     RosterSource,
     SignalReceiver,
+    TenantList,
 )
 from lti_server.providers.transport import Around, HttpTransport
 
@@ -55,6 +56,10 @@ class Connector:
 
     def grades(self, name: str, config: Mapping[str, object]) -> GradeSink:
         made: GradeSink = self._ready(name, Capability.GRADES, config)()
+        return made
+
+    def tenants(self, name: str, config: Mapping[str, object]) -> TenantList:
+        made: TenantList = self._ready(name, Capability.TENANTS, config)()
         return made
 
     def check(self, name: str, config: Mapping[str, object]) -> None:

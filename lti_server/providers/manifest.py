@@ -28,6 +28,7 @@ class Capability(StrEnum):
     REVOKE = "revoke"
     SIGNALS = "signals"
     GRADES = "grades"
+    TENANTS = "tenants"
 
 
 CAPABILITY_METHODS: Final[Mapping[Capability, tuple[str, ...]]] = {
@@ -36,6 +37,7 @@ CAPABILITY_METHODS: Final[Mapping[Capability, tuple[str, ...]]] = {
     Capability.REVOKE: ("revoke",),
     Capability.SIGNALS: ("parse",),
     Capability.GRADES: ("deliver",),
+    Capability.TENANTS: ("tenants",),
 }
 
 

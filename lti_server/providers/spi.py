@@ -24,7 +24,7 @@ from lti_server.providers.records import (
 )
 from lti_server.providers.wire import MAX_PAGES, Authorization, Response, next_link
 
-SPI_VERSION: Final = (1, 1)
+SPI_VERSION: Final = (1, 2)
 """A change that breaks a plugin raises the first number; a new Protocol or optional field the second."""
 
 ENTRY_POINT_GROUP: Final = "lti_server.providers"
@@ -182,6 +182,22 @@ class GradeSink(Protocol):
 
     def deliver(self, score: SourceScore) -> ScoreReceipt:
         """Put one disclosed score where teachers of that section see it. Sending it again changes nothing."""
+        ...
+
+
+class TenantList(Protocol):
+    """Tells which school systems have let this application in. Since 1.2."""
+
+    def tenants(self) -> Sequence[str]:
+        """The ids of all of them, each once, as identities and the manifest's `tenant` have them; the whole list.
+
+        A list that was read in part, or not understood, is none: raise. Whoever is not on it is taken for gone, and
+        the connection is suspended.
+
+        Raises:
+            RejectedCredentials: the application is not accepted.
+            BrokeContract: an answer is no page of the list.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ from lti_server.testing.login import LoginProviderContract
 from lti_server.testing.recorded import Exchange, FakeClock, RecordedTransport, UnrecordedRequest
 from lti_server.testing.roster import RosterSourceContract
 from lti_server.testing.signals import SignalReceiverContract
+from lti_server.testing.tenants import TenantListContract
 from lti_server.testing.waivers import waive
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "RecordedTransport",
     "RosterSourceContract",
     "SignalReceiverContract",
+    "TenantListContract",
     "UnrecordedRequest",
     "waive",
 ]

@@ -52,6 +52,7 @@ class Run:
     pages: list[RosterPage] = field(default_factory=list)
     identity: SourceIdentity | None = None
     signals: list[Signal] = field(default_factory=list)
+    tenants: Sequence[str] = ()
     error: Exception | None = None
     said: str = ""
 
@@ -72,7 +73,7 @@ class ProviderContract:
 
     def exercise(self, plugin: Any, run: Run) -> None:
         """The main use of the plugin; fills the run."""
-        raise AssertionError("subclass RosterSourceContract, LoginProviderContract or SignalReceiverContract")
+        raise AssertionError("subclass the contract of a capability, such as RosterSourceContract")
 
     # How the checks run the plugin
 

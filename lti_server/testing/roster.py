@@ -7,17 +7,17 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from lti_server.providers.completeness import to_the_end
-from lti_server.providers.errors import BrokeContract, ProviderFault
+from lti_server.providers.errors import BrokeContract
 from lti_server.providers.records import Cursor, RecordKind, RosterPage
-from lti_server.testing.alterations import FOREIGN_HOST, links_abroad
 from lti_server.testing.contract import Run
+from lti_server.testing.lists import ListContract
 from lti_server.testing.people import PeopleContract
-from lti_server.testing.recorded import FakeClock, Recording, exchanges
+from lti_server.testing.recorded import FakeClock, Recording
 
 Key = tuple[RecordKind, str, str]
 
 
-class RosterSourceContract(PeopleContract):
+class RosterSourceContract(PeopleContract, ListContract):
     """Inherit, say `provider`, `config`, `recording` and `removal`, and every check runs.
 
     `removal` is the same provider later, after someone or something left: what it answers to a read since the
@@ -86,24 +86,6 @@ class RosterSourceContract(PeopleContract):
             assert buried, "someone left, and no tombstone says so"
         else:
             assert set(before) - set(_everything(later.pages)), "someone left, and is still there"
-
-    def test_a_next_link_to_another_host_is_refused(self) -> None:
-        """A list that leads abroad ends the read with BrokeContract, and nothing is sent there."""
-        recorded = [one.url for one in exchanges(self._said("recording"))]
-        touched: list[bool] = []
-        lead = links_abroad(recorded)
-
-        def alter(ordinal: int, response: Any) -> Any:
-            led = lead(ordinal, response)
-            touched.append(FOREIGN_HOST in str(led.headers) or FOREIGN_HOST.encode() in led.body)
-            return led
-
-        run = self.run(alter)
-        sent = [url for _method, url in run.transport.sent if FOREIGN_HOST in url]
-        assert not sent, "a next link to another host is followed"
-        if any(touched):
-            refused = isinstance(run.error, ProviderFault)
-            assert refused, "a next link to another host ends the read as if it were its last page"
 
 
 def _keys(pages: Iterable[RosterPage]) -> list[Key]:

@@ -12,12 +12,14 @@ from lti_server.testing import (
     LoginProviderContract,
     RosterSourceContract,
     SignalReceiverContract,
+    TenantListContract,
     UnrecordedRequest,
     waive,
 )
-from tests.contract import broken_logins, broken_rosters, broken_signals
+from tests.contract import broken_logins, broken_rosters, broken_signals, broken_tenants
 from tests.contract.chalk import CONFIG, REMOVAL, ROSTER, SIGN_IN, ChalkLogin, ChalkRoster
 from tests.contract.chalk_signals import FOR_OTHERS, FORGED, MESSAGE, SIGNALS, ChalkSignals
+from tests.contract.chalk_tenants import TENANTS, ChalkTenants
 
 
 class TestChalkRoster(RosterSourceContract):
@@ -31,6 +33,10 @@ class TestChalkLogin(LoginProviderContract):
 class TestChalkSignals(SignalReceiverContract):
     provider, config, recording = ChalkSignals, CONFIG, SIGNALS
     message, forged, for_others = MESSAGE, FORGED, FOR_OTHERS
+
+
+class TestChalkTenants(TenantListContract):
+    provider, config, recording = ChalkTenants, CONFIG, TENANTS
 
 
 def checks(contract: type) -> list[str]:
@@ -61,6 +67,7 @@ def test_every_check_has_a_plugin_that_breaks_it() -> None:
     assert sorted(broken_rosters.BREAKERS) == checks(RosterSourceContract)
     assert sorted(broken_logins.BREAKERS) == checks(LoginProviderContract)
     assert sorted(broken_signals.BREAKERS) == checks(SignalReceiverContract)
+    assert sorted(broken_tenants.BREAKERS) == checks(TenantListContract)
 
 
 @pytest.mark.parametrize(("check", "plugin", "says"), cases(broken_rosters.BREAKERS))
@@ -82,6 +89,13 @@ def test_a_broken_sign_in_fails_its_check_and_no_other(check: str, plugin: type,
 def test_a_broken_receiver_fails_its_check_and_no_other(check: str, plugin: type, says: dict[str, Any]) -> None:
     given = {"provider": plugin, "config": CONFIG, "recording": SIGNALS, "message": MESSAGE, "forged": FORGED}
     failed = failures(SignalReceiverContract, **{**given, "for_others": FOR_OTHERS, **says})
+    assert list(failed) == [check]
+    assert isinstance(failed[check], AssertionError)
+
+
+@pytest.mark.parametrize(("check", "plugin", "says"), cases(broken_tenants.BREAKERS))
+def test_a_broken_list_of_tenants_fails_its_check_and_no_other(check: str, plugin: type, says: dict[str, Any]) -> None:
+    failed = failures(TenantListContract, **{"provider": plugin, "config": CONFIG, "recording": TENANTS} | says)
     assert list(failed) == [check]
     assert isinstance(failed[check], AssertionError)
 

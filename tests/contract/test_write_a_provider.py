@@ -18,7 +18,12 @@ import pytest
 import lti_server.providers
 import lti_server.testing
 from lti_server.providers.manifest import CAPABILITY_METHODS
-from lti_server.testing import LoginProviderContract, RosterSourceContract, SignalReceiverContract
+from lti_server.testing import (
+    LoginProviderContract,
+    RosterSourceContract,
+    SignalReceiverContract,
+    TenantListContract,
+)
 
 ROOT = Path(__file__).parents[2]
 HOW_TO = ROOT / "docs" / "how-to" / "write-a-provider.md"
@@ -146,7 +151,9 @@ def test_the_reference_names_everything_that_a_plugin_can_use() -> None:
     assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
 
 
-@pytest.mark.parametrize("contract", [RosterSourceContract, LoginProviderContract, SignalReceiverContract])
+@pytest.mark.parametrize(
+    "contract", [RosterSourceContract, LoginProviderContract, SignalReceiverContract, TenantListContract]
+)
 def test_the_reference_names_every_check(contract: type) -> None:
     text = REFERENCE.read_text(encoding="utf-8")
     checks = [name.removeprefix("test_") for name in dir(contract) if name.startswith("test_")]

@@ -57,6 +57,9 @@ KNOWN = {
         PROVIDERS + "oidc.py verified: CodeIDToken",
         PROVIDERS + "transport.py HttpTransport.public_document: self.request",
     ],
+    "asks a provider which school systems have let this server's application in": [
+        "plugins/clever/lti_server_clever/__init__.py Clever.tenants: self._transport.pages",
+    ],
     "gives a token back to whoever made it (law 4)": [
         "lti_server/privacy/upstream.py GiveBack.run_job: revoker.revoke",
         "plugins/oidc/lti_server_oidc/__init__.py OpenIdConnect.revoke: self.client.revoke",

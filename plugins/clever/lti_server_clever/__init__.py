@@ -1,8 +1,8 @@
-"""Signing in with Clever: OAuth 2, then who it is by Clever's own id, and what the district shares of them."""
+"""Clever: signing in by OAuth 2, who it is by Clever's own id, and which districts have let the application in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lti_server.providers import (
@@ -18,6 +18,7 @@ from lti_server.providers import (
     LoginProvider,
     Manifest,
     SourceIdentity,
+    TenantList,
     Transport,
     standard_fields,
 )
@@ -28,15 +29,15 @@ from lti_server_clever import vendor
 from lti_server_clever.mapping import FIELDS, person
 
 
-class Clever(LoginProvider):
+class Clever(LoginProvider, TenantList):
     """One application at Clever, and the districts that have authorised it. No token is kept of a sign-in."""
 
     manifest: ClassVar[Manifest] = Manifest(
         name="clever",
         version="0.1.0",
-        spi_version=(1, 1),
+        spi_version=(1, 2),
         title="Clever",
-        capabilities=frozenset({Capability.LOGIN}),
+        capabilities=frozenset({Capability.LOGIN, Capability.TENANTS}),
         config=(
             ConfigField(name="client_id", help="Of the application in Clever's dashboard."),
             ConfigField(name="client_secret", secret=True, help="Its secret."),
@@ -58,11 +59,9 @@ class Clever(LoginProvider):
         self._site, self._api = str(config["site"]).rstrip("/"), str(config["api"]).rstrip("/")
         self._client_id, self._openid = str(config["client_id"]), config["openid"] is True
         self._district_id = str(config.get("district_id") or "")
-        client = Client(
-            client_id=self._client_id,
-            client_secret=str(config["client_secret"]),
-            unnamed_refusal=vendor.REFUSAL_WITHOUT_WORD,
-        )
+        secret = str(config["client_secret"])
+        self._basic = Authorization.basic(self._client_id, secret, hosts=[host_of(self._site)])
+        client = Client(client_id=self._client_id, client_secret=secret, unnamed_refusal=vendor.REFUSAL_WITHOUT_WORD)
         self._client = OAuth(transport, client, pkce=vendor.PKCE)
 
     def authorize(self, request: AuthorizeRequest) -> str:
@@ -89,6 +88,14 @@ class Clever(LoginProvider):
             person=person(user_id, self._user(tokens, user_id, district_id)),
             tenant=district_id,
         )
+
+    def tenants(self) -> Sequence[str]:
+        """Districts of which the application has a token; the tokens themselves go nowhere."""
+        pages = self._transport.pages(
+            vendor.tokens_url(self._site), params=vendor.DISTRICT_TOKENS, authorization=self._basic,
+            next_url=vendor.next_page,
+        )  # fmt: skip
+        return list(dict.fromkeys(one for page in pages for one in vendor.districts_on(page)))
 
     def _user(self, tokens: Tokens, user_id: str, district_id: str) -> Mapping[str, Any]:
         """What the district shares; nothing at all blocks nobody (Clever's certification)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from lti_server.providers import BrokeContract, Response
 
@@ -22,6 +22,8 @@ REFUSAL_WITHOUT_WORD = "invalid_grant"
 """A used code is answered with 400 and the words "Invalid grant: invalid code". Not sure: under which member."""
 OPENID_SCOPE = "openid"
 """Not sure: whether Clever wants a scope where it enabled OpenID Connect for an application."""
+DISTRICT_TOKENS = {"owner_type": "district"}
+"""Which tokens are listed: one for each district that has authorised the application."""
 WITHHELD = frozenset({403, 404})
 """Not sure: which of both answers for a person whom the district does not share with the application."""
 
@@ -65,3 +67,41 @@ def id_in(found: Mapping[str, Any], name: str, what: str) -> str:
     if not isinstance(said, str) or not said.strip():
         raise BrokeContract(f"Clever's answer about {what} has no {name}. Tell Clever.")
     return said
+
+
+def districts_on(page: Response) -> list[str]:
+    """The districts of one page of the token list. The tokens beside them are not looked at.
+
+    Raises:
+        BrokeContract: it is no page of that list; then the whole list counts for nothing.
+    """
+    owners = [_owner(row) for row in _list(page, "data")]
+    return [id_in(owner, "id", "a district's token") for owner in owners if owner["type"] == "district"]
+
+
+def _owner(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    owner = row.get("owner")
+    if not isinstance(owner, dict) or not isinstance(owner.get("type"), str):
+        raise BrokeContract("Clever's list of tokens has a row without an owner. Tell Clever.")
+    return owner
+
+
+def next_page(page: Response) -> str | None:
+    """Where `links` lead on to. Sure: they are on every page; a page without them may be a part that looks whole.
+
+    Raises:
+        BrokeContract: there are none, or one of them is no link.
+    """
+    links = _list(page, "links")
+    following = [link.get("uri") for link in links if link.get("rel") == "next"]
+    if not all(isinstance(uri, str) and uri for uri in following):
+        raise BrokeContract("Clever's list of tokens leads on to nowhere. Tell Clever.")
+    return urljoin(page.url, following[0]) if following else None
+
+
+def _list(page: Response, name: str) -> list[dict[str, Any]]:
+    said = page.json() if page.status == 200 else None
+    found = said.get(name) if isinstance(said, dict) else None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise BrokeContract(f"Clever's list of tokens has no {name} on a page ({page.status}). Tell Clever.")
+    return found

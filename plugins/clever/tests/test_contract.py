@@ -1,4 +1,4 @@
-"""The plugin keeps the contract of a login provider, with and without OpenID Connect."""
+"""The plugin keeps the contracts of a login provider, with and without OpenID Connect, and of a list of tenants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from lti_server_clever import Clever
 
-from lti_server.testing import Exchange, LoginProviderContract
+from lti_server.testing import Exchange, LoginProviderContract, TenantListContract
 from lti_server.testing.recorded import exchanges
 
 RECORDING = Path(__file__).parent / "recordings" / "sign-in.json"
@@ -56,3 +56,9 @@ class TestContractWithOpenIdConnect(LoginProviderContract):
     provider = Clever
     config: ClassVar[dict[str, object]] = {**CONFIG, "openid": True}
     recording: ClassVar[list[Exchange]] = with_openid(id_token())
+
+
+class TestContractOfItsTenants(TenantListContract):
+    provider = Clever
+    config: ClassVar[dict[str, object]] = CONFIG
+    recording = Path(__file__).parent / "recordings" / "tenants.json"

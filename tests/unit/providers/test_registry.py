@@ -112,7 +112,7 @@ def test_a_plugin_that_breaks_is_set_aside_and_the_others_run(
         (type("Odd", (), {"manifest": {"name": "chalk"}}), "not a class with a `manifest`"),
         (plugin_class(spi_version=(2, 0)), "made for version 2.0"),
         (plugin_class(spi_version=(0, 9)), "made for version 0.9"),
-        (plugin_class(spi_version=(1, 2)), "needs version 1.2"),
+        (plugin_class(spi_version=(1, 99)), "needs version 1.99"),
         (plugin_class(spi_version="1.0"), "not a pair of numbers"),
         (plugin_class("other"), "named other"),
         (plugin_class("chalk", capabilities=frozenset()), "capabilities is empty"),
