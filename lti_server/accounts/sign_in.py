@@ -37,6 +37,7 @@ from lti_server.providers.records import PersonRole, SourceIdentity
 from lti_server.providers.spi import AuthorizeRequest, Callback
 
 LONGEST_KEY = 255
+MOST_KEYS = 3 + 8  # issuer, client and subject, and a few former ids
 STAFF = frozenset({PersonRole.TEACHER, PersonRole.STAFF})
 
 
@@ -144,8 +145,9 @@ class SignIn:
             raise refused("busy") from error
         except (ProviderFailed, InvalidInput) as error:
             raise refused("provider-failed", internal=error.detail) from error
-        keys = (found.issuer, found.client_id, found.subject) if isinstance(found, SourceIdentity) else ()
-        if not keys or not all(map(_is_key, keys)):
+        whose = isinstance(found, SourceIdentity)
+        keys = (found.issuer, found.client_id, found.subject, *found.person.legacy_ids) if whose else ()
+        if not keys or not all(map(_is_key, keys)) or len(keys) > MOST_KEYS:
             raise refused("provider-failed")
         return found
 
@@ -182,12 +184,10 @@ class SignIn:
             district = self._district(connection)
             arrival = _Arrival(connected=connected, identity=identity, district=district, now=now)
             epoch, contract_id = self._stands(connection, arrival)
-            hashed = people.subject_hash(district.keys, arrival.subject)
-            people.lock_subject(connection, hashed)
-            known = people.find(connection, [hashed], connected.grant_id).get(hashed)
+            known, former = self._known(connection, arrival)
             self._reached(connection, connected, contract_id, known)
             intake = self._intake(connected.provider)
-            if intake.blocked(connection, district.keys, {"sign-in": (hashed, arrival.said)}):
+            if intake.blocked(connection, district.keys, arrival.told()):
                 log.record(connection, _entry(arrival, None, {"blocked": True}))
                 return SignedIn(opened=None, blocked=True)
             # Who was known as a pupil stays under the stricter schedule, whatever a claim says today.
@@ -201,6 +201,10 @@ class SignIn:
                 )  # fmt: skip
             if known.wrapped_key is None:
                 raise refused("erased")
+            if former:
+                known = people.add_identity(
+                    connection, district.keys, known, arrival.subject, source=source, keep_subject=kept.keep_subject
+                )
             changed, gone = people.changed_fields(district.keys, known, connected.grant_id, kept.fields)
             people.write_fields(connection, district.keys, known, source, changed, gone)
             opened = open_session(
@@ -211,6 +215,16 @@ class SignIn:
             said = {"policy": kept.policy_hash, "refused": dict(kept.refused)}
             log.record(connection, _entry(arrival, known.person_id, said, kept.elements))
         return SignedIn(opened=opened)
+
+    def _known(self, connection: Connection, arrival: _Arrival) -> tuple[Known | None, bool]:
+        """Who it is; True: by a former id that the provider vouches for, under which alone they are known here."""
+        keys, grant_id = arrival.district.keys, arrival.connected.grant_id
+        hashes = [people.subject_hash(keys, one) for one in (arrival.subject, *arrival.former)]
+        for one in sorted(hashes):  # in one order, so that no two sign-ins wait for each other
+            people.lock_subject(connection, one)
+        found = people.find(connection, hashes, grant_id)
+        first = next((found[one] for one in hashes if one in found), None)
+        return first, first is not None and hashes[0] not in found
 
     def _stands(self, connection: Connection, arrival: _Arrival) -> tuple[int, ContractId]:
         """The grant's epoch and the contract in force, read at the moment of use (law 3)."""
@@ -250,10 +264,22 @@ class _Arrival:
 
     @property
     def subject(self) -> Subject:
+        return self._subject(self.identity.subject)
+
+    @property
+    def former(self) -> tuple[Subject, ...]:
+        """By which else the provider knows the same person; its own word, and within the same issuer and client."""
+        return tuple(map(self._subject, self.identity.person.legacy_ids))
+
+    def told(self) -> dict[str, tuple[bytes, Mapping[str, object]]]:
+        """For blocks, which hold under a former id, too."""
+        keys = self.district.keys
+        every = (self.subject, *self.former)
+        return {str(number): (people.subject_hash(keys, one), self.said) for number, one in enumerate(every)}
+
+    def _subject(self, subject: str) -> Subject:
         who = self.identity
-        return Subject(
-            provider=self.connected.provider, issuer=who.issuer, client_id=who.client_id, subject=who.subject
-        )
+        return Subject(provider=self.connected.provider, issuer=who.issuer, client_id=who.client_id, subject=subject)
 
     @property
     def kind(self) -> Kind:
@@ -261,8 +287,8 @@ class _Arrival:
 
     @property
     def said(self) -> dict[str, object]:
-        """What the provider tells, by the names of the schedule; the subject is `sub`."""
-        return {**self.identity.person.present(), "sub": self.identity.subject}
+        """What the provider tells, by the names of the schedule; the subject is `sub`, a former one is not kept."""
+        return {**self.identity.person.without({"legacy_ids"}).present(), "sub": self.identity.subject}
 
 
 def _is_key(text: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -106,15 +106,24 @@ def create(
             id=person_id, district_id=keys.district_id, kind=kind.value, wrapped_key=wrapped, created_at=source.at
         )
     )
-    sealed = key.seal("identity", "subject", identity_id, subject.subject) if keep_subject else None
-    connection.execute(
-        identity.insert().values(
-            id=identity_id, district_id=keys.district_id, person_id=person_id, grant_id=source.grant_id,
-            provider=subject.provider, issuer=subject.issuer, client_id=subject.client_id,
-            subject_hash=subject_hash(keys, subject), subject=sealed, created_at=source.at,
-        )
-    )  # fmt: skip
+    row = _identity_row(keys, key if keep_subject else None, person_id, identity_id, subject, source)
+    connection.execute(identity.insert().values(row))
     return Known(person_id=person_id, identity_id=identity_id, kind=kind, wrapped_key=wrapped, fingerprints={})
+
+
+def add_identity(
+    connection: Connection, keys: DistrictKeys, known: Known, subject: Subject, *, source: Source, keep_subject: bool
+) -> Known:
+    """A further identity of somebody who is here; the caller has proof that it is theirs. `keep_subject` as `create`.
+
+    Nothing that this grant told of them is known of the new one, so `fingerprints` stay those of the grant.
+    """
+    assert known.wrapped_key is not None
+    identity_id = IdentityId(new_id())
+    key = keys.person_key(known.person_id, known.wrapped_key)
+    row = _identity_row(keys, key if keep_subject else None, known.person_id, identity_id, subject, source)
+    connection.execute(identity.insert().values(row))
+    return replace(known, identity_id=identity_id)
 
 
 def create_many(
@@ -129,27 +138,36 @@ def create_many(
     for subject, kind, keep_subject in wanted:
         person_id, identity_id = PersonId(new_id()), IdentityId(new_id())
         key, wrapped = keys.new_person_key(person_id)
-        sealed = key.seal("identity", "subject", identity_id, subject.subject) if keep_subject else None
         persons.append(
             {
                 "id": person_id, "district_id": keys.district_id, "kind": kind.value, "wrapped_key": wrapped,
                 "created_at": source.at,
             }
         )  # fmt: skip
-        identities.append(
-            {
-                "id": identity_id, "district_id": keys.district_id, "person_id": person_id,
-                "grant_id": source.grant_id, "provider": subject.provider, "issuer": subject.issuer,
-                "client_id": subject.client_id, "subject_hash": subject_hash(keys, subject), "subject": sealed,
-                "created_at": source.at,
-            }
-        )  # fmt: skip
+        identities.append(_identity_row(keys, key if keep_subject else None, person_id, identity_id, subject, source))
         made.append(
             Known(person_id=person_id, identity_id=identity_id, kind=kind, wrapped_key=wrapped, fingerprints={})
         )
     connection.execute(person.insert(), persons)
     connection.execute(identity.insert(), identities)
     return made
+
+
+def _identity_row(
+    keys: DistrictKeys,
+    key: PersonKey | None,
+    person_id: PersonId,
+    identity_id: IdentityId,
+    subject: Subject,
+    source: Source,
+) -> dict[str, object]:
+    """A row of `identity`; without the person's key the subject is a keyed hash alone."""
+    sealed = None if key is None else key.seal("identity", "subject", identity_id, subject.subject)
+    return {
+        "id": identity_id, "district_id": keys.district_id, "person_id": person_id, "grant_id": source.grant_id,
+        "provider": subject.provider, "issuer": subject.issuer, "client_id": subject.client_id,
+        "subject_hash": subject_hash(keys, subject), "subject": sealed, "created_at": source.at,
+    }  # fmt: skip
 
 
 def changed_fields(

@@ -1,0 +1,62 @@
+"""What is believed of ClassLink's addresses and answers, in one place: where ClassLink differs, correct it here.
+
+ClassLink documents its sign-in to partners alone; this is what clients of others do (omniauth-classlink and captures of
+live answers). Not sure: each constant and function below that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lti_server.providers import BrokeContract, Response
+
+SITE = "https://launchpad.classlink.com"
+API = "https://nodeapi.classlink.com"
+
+SCOPE = "email,profile"
+"""With a comma, where RFC 6749 3.3 has a space."""
+PKCE = False
+"""Not sure: no client of others sends a code challenge, and a server may refuse what it does not know."""
+REFUSAL_WITHOUT_WORD = "invalid_grant"
+"""Not sure: how a used code is refused. A 400 without an error word is taken for that."""
+
+
+def authorize_url(site: str) -> str:
+    return f"{site}/oauth2/v2/auth"
+
+
+def token_url(site: str) -> str:
+    return f"{site}/oauth2/v2/token"
+
+
+def info_url(api: str) -> str:
+    return f"{api}/v2/my/info"
+
+
+def record(answer: Response) -> Mapping[str, Any]:
+    """Who signed in.
+
+    Raises:
+        BrokeContract: the answer is no record of ClassLink's.
+    """
+    found = answer.json()
+    if not isinstance(found, dict):
+        raise BrokeContract("ClassLink's answer about who signed in is no object. Tell ClassLink.")
+    return found
+
+
+def number_in(found: Mapping[str, Any], name: str) -> str:
+    """An id that is a whole number, as text. Not sure: whether it is ever sent as text; both are taken.
+
+    Raises:
+        BrokeContract: there is none.
+    """
+    said = found.get(name)
+    text = str(said) if isinstance(said, (int, str)) and not isinstance(said, bool) else ""
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
+        raise BrokeContract(f"ClassLink's answer about who signed in has no {name}. Tell ClassLink.")
+    return text
+
+
+LONGEST_NUMBER = 20
