@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts import store as people
+from lti_server.accounts.adult_providers import lets_in
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kind, Known, Subject
 from lti_server.accounts.person_sessions import Opened, open_session
@@ -190,6 +191,8 @@ class SignIn:
             if intake.blocked(connection, district.keys, arrival.told()):
                 log.record(connection, _entry(arrival, None, {"blocked": True}))
                 return SignedIn(opened=None, blocked=True)
+            if not lets_in(self._connections.connectable(connected.provider), None if known is None else known.kind):
+                raise refused("adults-only")
             # Who was known as a pupil stays under the stricter schedule, whatever a claim says today.
             kind = arrival.kind if known is None else known.kind
             kept = intake(connection, contract_id, connected.district_id, kind, arrival.said)

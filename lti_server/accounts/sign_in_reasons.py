@@ -17,6 +17,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "no-contract": N_("Your district has no contract in force for these lessons. Ask your administrator."),
         "provider-not-allowed": N_("Your district's contract does not name this way in. Ask your administrator."),
         "outside-population": N_("Your district's contract does not name your class. Ask your administrator."),
+        "adults-only": N_("This way in is for staff who have linked it to their account. Use your school account."),
         "state-forged": N_("This sign-in did not begin here. Begin it again."),
         "state-expired": N_("Signing in took too long. Begin it again."),
         "state-of-another-provider": N_("This answer belongs to another sign-in. Begin it again."),

@@ -144,6 +144,7 @@ class Manifest:
     `fields` names every attribute and `extra` key that the plugin fills; a field that is not here, or has no
     element for that role, is refused and counted. `tenant` names the configuration field that says which school
     system of the provider a connection is; only identities of that tenant come in by it. Since 1.1.
+    `adults_only`: children may not use the provider; who is not known as staff does not come in by it. Since 1.2.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Manifest:
     fields: Mapping[str, FieldUse] = field(default_factory=dict)
     title: str = ""
     tenant: str = ""
+    adults_only: bool = False
 
     def element(self, name: str, role: PersonRole) -> str | None:
         """The element of a field for a person of this role; none means refuse (design law 1)."""

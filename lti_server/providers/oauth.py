@@ -6,7 +6,7 @@ What an authorisation server answers becomes a fault of the provider interface; 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
-from lti_server.providers.errors import BrokeContract, Misconfigured, RejectedCredentials, Unavailable
+from lti_server.providers.errors import BrokeContract, Misconfigured, RateLimited, RejectedCredentials, Unavailable
 from lti_server.providers.records import SourceToken, TokenKind
 from lti_server.providers.spi import AuthorizeRequest, Callback, Clock, Transport
 from lti_server.providers.wire import Authorization, Response, host_of
@@ -25,17 +25,21 @@ DECLINED = frozenset({"access_denied", "consent_required", "interaction_required
 LONGEST_TOKEN = 65_536
 
 
+RefusalWord = Callable[[Mapping[str, Any]], str]
+"""The error word (RFC 6749 5.2, or `slow_down` of RFC 8628 3.5) that an answer means which says none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """This server as a provider knows it. Without a secret it is a public client, which PKCE alone protects.
 
-    `unnamed_refusal` is the error word that a 400 means at a token endpoint that says none (RFC 6749 5.2 asks for one).
+    `refusal_word` is for a token endpoint whose refusals (400) have no error word, which RFC 6749 5.2 asks for.
     """
 
     client_id: str
     client_secret: str = field(default="", repr=False)
     authentication: str = "client_secret_basic"
-    unnamed_refusal: str = ""
+    refusal_word: RefusalWord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,7 @@ class OAuth:
     """The authorisation code flow at one server, for one client."""
 
     def __init__(self, transport: Transport, client: Client, *, pkce: bool = True) -> None:
-        self._session = _Session(transport, client.unnamed_refusal)
+        self._session = _Session(transport, client.refusal_word)
         self._client = OAuth2Client(
             session=self._session,
             client_id=client.client_id,
@@ -137,6 +141,8 @@ def refused(error: str, host: str) -> Exception:
         return RejectedCredentials(f"{host} does not take this code: it was used, or is too old. Begin again.")
     if error in ("invalid_client", "unauthorized_client"):
         return Misconfigured([f"{host} does not take this client id and secret. Check both there and here."])
+    if error == "slow_down":
+        return RateLimited(f"{host} signs too many people in at the moment.", retry_after_s=60)
     if error in ("temporarily_unavailable", "server_error"):
         return Unavailable(f"{host} cannot sign anybody in at the moment. Try again later.")
     return BrokeContract(f"{host} refused to give a token. Check the redirect address that is registered there.")
@@ -151,7 +157,7 @@ class _Answer:
     """What Authlib reads of an answer."""
 
     response: Response
-    unnamed_refusal: str = ""
+    refusal_word: RefusalWord | None = None
 
     @property
     def status_code(self) -> int:
@@ -162,8 +168,8 @@ class _Answer:
             said = json.loads(self.response.body)
         except (ValueError, RecursionError):
             raise ValueError("no JSON") from None
-        if self.unnamed_refusal and self.response.status == 400 and isinstance(said, dict):
-            return {"error": self.unnamed_refusal, **said}
+        if self.refusal_word is not None and self.response.status == 400 and _says_no_word(said):
+            return {**said, "error": self.refusal_word(said)}
         return said
 
     def error(self) -> str:
@@ -181,9 +187,9 @@ class _Answer:
 class _Session:
     """The part of a requests session that Authlib's client calls."""
 
-    def __init__(self, transport: Transport, unnamed_refusal: str) -> None:
+    def __init__(self, transport: Transport, refusal_word: RefusalWord | None) -> None:
         self._transport = transport
-        self._unnamed_refusal = unnamed_refusal
+        self._refusal_word = refusal_word
 
     def post(self, url: str, *, data: Mapping[str, str], headers: Mapping[str, str] | None, auth: Any) -> _Answer:
         """A form with the client's own credentials; a 401 is an answer here, for its body says why."""
@@ -200,10 +206,14 @@ class _Session:
             else Authorization(header=credential, hosts=frozenset({host_of(url)})),
             accept=(400, 401),
         )
-        found = _Answer(answer, self._unnamed_refusal)
+        found = _Answer(answer, self._refusal_word)
         if answer.status == 401 and not found.error():
             raise RejectedCredentials(f"{host_of(url)} refused this client's credentials. Check them here and there.")
         return found
+
+
+def _says_no_word(said: object) -> bool:
+    return isinstance(said, dict) and not (isinstance(said.get("error"), str) and said["error"])
 
 
 def _tokens(answer: Mapping[str, Any], host: str) -> Tokens:

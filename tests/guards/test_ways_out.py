@@ -50,6 +50,8 @@ KNOWN = {
         PROVIDERS + "oauth.py OAuth.__init__: OAuth2Client",
         PROVIDERS + "oauth.py _Session.post: self._transport.request",
         "plugins/clever/lti_server_clever/__init__.py Clever._get: self._transport.request",
+        "plugins/facebook/lti_server_facebook/__init__.py Facebook._ask: self._transport.request",
+        "plugins/facebook/lti_server_facebook/__init__.py Facebook._owner: self._transport.request",
         "plugins/classlink/lti_server_classlink/__init__.py ClassLink.exchange: self._transport.request",
     ],
     "reads public documents of a provider, its addresses and keys, or checks claims that are here": [

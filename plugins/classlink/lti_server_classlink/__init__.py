@@ -54,7 +54,7 @@ class ClassLink(LoginProvider):
             client_id=self._client_id,
             client_secret=str(config["client_secret"]),
             authentication="client_secret_post",
-            unnamed_refusal=vendor.REFUSAL_WITHOUT_WORD,
+            refusal_word=vendor.refusal_word,
         )
         self._client = OAuth(transport, client, pkce=vendor.PKCE)
 

@@ -18,8 +18,6 @@ SCOPE = "email,profile"
 """With a comma, where RFC 6749 3.3 has a space."""
 PKCE = False
 """Not sure: no client of others sends a code challenge, and a server may refuse what it does not know."""
-REFUSAL_WITHOUT_WORD = "invalid_grant"
-"""Not sure: how a used code is refused. A 400 without an error word is taken for that."""
 
 
 def authorize_url(site: str) -> str:
@@ -32,6 +30,11 @@ def token_url(site: str) -> str:
 
 def info_url(api: str) -> str:
     return f"{api}/v2/my/info"
+
+
+def refusal_word(_said: Mapping[str, Any]) -> str:
+    """Not sure: how a used code is refused. A 400 without an error word is taken for that."""
+    return "invalid_grant"
 
 
 def record(answer: Response) -> Mapping[str, Any]:

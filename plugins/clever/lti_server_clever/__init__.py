@@ -61,7 +61,7 @@ class Clever(LoginProvider, TenantList):
         self._district_id = str(config.get("district_id") or "")
         secret = str(config["client_secret"])
         self._basic = Authorization.basic(self._client_id, secret, hosts=[host_of(self._site)])
-        client = Client(client_id=self._client_id, client_secret=secret, unnamed_refusal=vendor.REFUSAL_WITHOUT_WORD)
+        client = Client(client_id=self._client_id, client_secret=secret, refusal_word=vendor.refusal_word)
         self._client = OAuth(transport, client, pkce=vendor.PKCE)
 
     def authorize(self, request: AuthorizeRequest) -> str:

@@ -18,8 +18,6 @@ VERSION = "v3.0"
 
 PKCE = False
 """Clever documents no code challenge, and what an authorisation server does not know it may refuse."""
-REFUSAL_WITHOUT_WORD = "invalid_grant"
-"""A used code is answered with 400 and the words "Invalid grant: invalid code". Not sure: under which member."""
 OPENID_SCOPE = "openid"
 """Not sure: whether Clever wants a scope where it enabled OpenID Connect for an application."""
 DISTRICT_TOKENS = {"owner_type": "district"}
@@ -42,6 +40,11 @@ def me_url(api: str) -> str:
 
 def user_url(api: str, user_id: str) -> str:
     return f"{api}/{VERSION}/users/{quote(user_id, safe='')}"
+
+
+def refusal_word(_said: Mapping[str, Any]) -> str:
+    """A used code is answered with 400 and the words "Invalid grant: invalid code". Not sure: under which member."""
+    return "invalid_grant"
 
 
 def record(answer: Response, what: str) -> Mapping[str, Any]:

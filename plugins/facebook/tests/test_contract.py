@@ -1,0 +1,19 @@
+"""The plugin keeps the contract of a login provider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from lti_server_facebook import Facebook
+
+from lti_server.testing import LoginProviderContract
+
+RECORDING = Path(__file__).parent / "recordings" / "sign-in.json"
+CONFIG: dict[str, object] = {"client_id": "1234567890", "client_secret": "a secret of facebook"}
+
+
+class TestContract(LoginProviderContract):
+    provider = Facebook
+    config: ClassVar[dict[str, object]] = CONFIG
+    recording = RECORDING

@@ -1,0 +1,163 @@
+"""Facebook as far as this server speaks to it: accounts, permissions, and switches for bad days."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+from flask import Flask, Response, jsonify, make_response, redirect, request
+
+from tests.peers.loopback import on_loopback
+
+VERSION = "v26.0"
+
+
+@dataclass
+class Facebook:
+    """`accounts` by the id that the application knows; `permissions` is what each of them has granted.
+
+    Switches: `out`, `throttled`, `declines` (permissions that nobody grants), `speaks_of` (the application that every
+    token is said to be of).
+    """
+
+    client_id: str = "1234567890"
+    client_secret: str = "a secret of facebook"
+    redirect_uris: list[str] = field(default_factory=list)
+    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    permissions: dict[str, set[str]] = field(default_factory=dict)
+    out: bool = False
+    throttled: bool = False
+    declines: frozenset[str] = frozenset()
+    speaks_of: str = ""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    port: int = 0
+    _codes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def site(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def api(self) -> str:
+        """Another host than the site's, as at Facebook: what is for one must not go to the other."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        return frozenset({f"localhost:{self.port}", f"127.0.0.1:{self.port}"})
+
+    def application(self) -> dict[str, object]:
+        """The configuration of a connection."""
+        return {"client_id": self.client_id, "client_secret": self.client_secret, "site": self.site, "api": self.api}
+
+    def knows(self, user_id: str, **changes: object) -> None:
+        self.accounts[user_id] = {"id": user_id, "name": "Grace Hopper", "email": "grace@example.com", **changes}
+
+    def back(self, address: str, user_id: str) -> str:
+        """Where the browser of somebody with a session there is sent."""
+        answer = requests.get(address, cookies={"session": user_id}, timeout=10, allow_redirects=False)
+        assert answer.status_code == 302, answer.text
+        return answer.headers["Location"]
+
+
+@contextmanager
+def running(facebook: Facebook) -> Iterator[Facebook]:
+    """The peer on a loopback port, until the block ends."""
+    with on_loopback(_app(facebook)) as facebook.port:
+        yield facebook
+
+
+def _app(facebook: Facebook) -> Flask:
+    app = Flask("facebook")
+
+    @app.before_request
+    def bad_days() -> Response | None:
+        facebook.asked.append((request.method, request.path))
+        if facebook.out:
+            return _error(2, "An unexpected error has occurred. Please retry your request later.", 503)
+        return _error(4, "Application request limit reached") if facebook.throttled else None
+
+    _sign_in(app, facebook)
+    _graph(app, facebook)
+    return app
+
+
+def _sign_in(app: Flask, facebook: Facebook) -> None:
+    @app.get(f"/{VERSION}/dialog/oauth")
+    def dialog() -> Any:
+        asked, user_id = request.args, request.cookies.get("session", "")
+        if asked.get("client_id") != facebook.client_id or asked.get("redirect_uri") not in facebook.redirect_uris:
+            return make_response("<!DOCTYPE html><title>Invalid request</title>", 400)
+        given = {"state": asked.get("state", "")}
+        if user_id not in facebook.accounts:
+            given |= {"error": "access_denied", "error_code": "200", "error_reason": "user_denied"}
+        else:
+            facebook.permissions[user_id] = set(asked.get("scope", "").split(",")) - facebook.declines
+            given["code"] = secrets.token_hex(20)
+            facebook._codes[given["code"]] = (user_id, asked["redirect_uri"])
+        return redirect(f"{asked['redirect_uri']}?{urlencode(given)}", 302)
+
+    @app.route(f"/{VERSION}/oauth/access_token", methods=["GET", "POST"])
+    def access_token() -> Response:
+        said = request.values
+        if said.get("client_id") != facebook.client_id:
+            return _error(101, "Error validating application.")
+        if said.get("client_secret") != facebook.client_secret:
+            return _error(1, "Error validating client secret.")
+        user_id, redirect_uri = facebook._codes.pop(said.get("code", ""), ("", ""))
+        if not user_id or said.get("redirect_uri") != redirect_uri:
+            return _error(100, "This authorization code has been used.", subcode=36009)
+        token = f"EAA{secrets.token_hex(20)}"
+        facebook.tokens[token] = user_id
+        return jsonify({"access_token": token, "token_type": "bearer", "expires_in": 5_183_944})
+
+
+def _graph(app: Flask, facebook: Facebook) -> None:
+    def owner() -> str:
+        """Whose token a request has, with the proof of the secret."""
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        proof = hmac.new(facebook.client_secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+        return facebook.tokens.get(token, "") if request.args.get("appsecret_proof") == proof else ""
+
+    @app.get(f"/{VERSION}/debug_token")
+    def debug_token() -> Response:
+        if request.headers.get("Authorization") != f"Bearer {facebook.client_id}|{facebook.client_secret}":
+            return _error(190, "Invalid OAuth access token signature.")
+        user_id = facebook.tokens.get(request.args.get("input_token", ""), "")
+        data = {"app_id": facebook.speaks_of or facebook.client_id, "type": "USER", "is_valid": bool(user_id)}
+        if user_id:
+            data |= {"user_id": user_id, "scopes": sorted(facebook.permissions[user_id]), "issued_at": 1_790_000_000}
+        return jsonify({"data": data})
+
+    @app.get(f"/{VERSION}/me")
+    def me() -> Response:
+        found = facebook.accounts.get(owner())
+        if found is None:
+            return _error(190, "Invalid OAuth access token.", subcode=467)
+        granted = facebook.permissions[found["id"]]
+        wanted = [one for one in request.args.get("fields", "id").split(",") if one != "email" or "email" in granted]
+        return jsonify({name: found[name] for name in wanted if name in found})
+
+    @app.delete(f"/{VERSION}/me/permissions")
+    def leave() -> Response:
+        user_id = owner()
+        if not user_id:
+            return _error(190, "Invalid OAuth access token.", subcode=458)
+        facebook.permissions.pop(user_id, None)
+        facebook.tokens = {token: one for token, one in facebook.tokens.items() if one != user_id}
+        return jsonify({"success": True})
+
+
+def _error(code: int, message: str, status: int = 400, *, subcode: int = 0) -> Response:
+    said: dict[str, object] = {"message": message, "type": "OAuthException", "code": code, "fbtrace_id": "Aabc"}
+    if subcode:
+        said["error_subcode"] = subcode
+    return make_response(jsonify({"error": said}), status)
