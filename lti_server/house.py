@@ -74,6 +74,7 @@ from lti_server.rights_parts import RightsParts
 from lti_server.roster import apply, courses, store
 from lti_server.roster.service import SyncRoster
 from lti_server.settings import Settings
+from lti_server.sign_in_parts import SignInHouse
 from lti_server.tasks import Handler, Queue, Steady, Sweep, Worker
 
 SYNC_SECTION = "roster.sync_section"
@@ -393,6 +394,6 @@ def run_worker(house: House, *, concurrency: int = 4, until_idle: bool = False) 
     """Work off the queue with the handlers of every feature."""
     database = house.database
     steady = Steady(every_s=SEAL_EVERY_S, work=SealLog(database, house.clock))
-    Worker(database.url, database.options, house.handlers(), house.sweep, steady).run(
+    Worker(database.url, database.options, house.handlers(), house.sweep, steady, SignInHouse(house).rounds).run(
         concurrency=concurrency, until_idle=until_idle
     )

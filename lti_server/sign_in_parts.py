@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -15,16 +15,26 @@ from lti_server.accounts.person_sessions import PersonSessions
 from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.accounts.sign_in import SignIn
 from lti_server.accounts.sign_in_states import SignInStates
+from lti_server.accounts.tenant_lists import LOOK_EVERY, TASK, WatchTenants
 from lti_server.db import Database
 from lti_server.ids import Clock
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
+from lti_server.privacy.inference import SuspendOnEvidence
 from lti_server.providers.connector import Connector
-from lti_server.providers.manifest import Capability
+from lti_server.providers.manifest import Capability, Manifest
 from lti_server.providers.registry import Registry
 from lti_server.settings import Settings
+from lti_server.tasks import Round
+
+
+class Grants(Protocol):
+    """What watches over grants."""
+
+    @property
+    def suspect(self) -> SuspendOnEvidence: ...
 
 
 class Parts(Protocol):
@@ -44,6 +54,8 @@ class Parts(Protocol):
     def connector(self) -> Connector: ...
     @property
     def registry(self) -> Registry: ...
+    @property
+    def grants(self) -> Grants: ...
     @property
     def clock(self) -> Clock: ...
     def entered(self, connection: Connection) -> District: ...
@@ -81,9 +93,26 @@ class SignInHouse:
             clock=of.clock,
         )  # fmt: skip
 
+    @cached_property
+    def watch_tenants(self) -> WatchTenants:
+        of = self.of
+        return WatchTenants(
+            database=of.database, providers=lambda: self._running(Capability.TENANTS),
+            application_of=self.connections.application_of, connector=of.connector, district=of.entered,
+            inference=of.grants.suspect, clock=of.clock,
+        )  # fmt: skip
+
+    @property
+    def rounds(self) -> Sequence[Round]:
+        """What a worker does at its times."""
+        return (Round(task=TASK, cron=LOOK_EVERY, work=lambda: self.watch_tenants()),)
+
+    def _running(self, capability: Capability) -> Mapping[str, Manifest]:
+        return {one.name: one.manifest for one in self.of.registry.enabled(capability) if one.manifest is not None}
+
     def ways(self, slug: str) -> Mapping[str, str]:
         """The providers by which a district's people sign in: title by name."""
-        running = {one.name: one.manifest for one in self.of.registry.enabled(Capability.LOGIN)}
+        running = self._running(Capability.LOGIN)
         return {
             name: (manifest.title or name)
             for name in self.connections.providers_of(slug)

@@ -74,6 +74,15 @@ class Steady:
     work: Callable[[], object]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What is done at the times of a cron line by one worker at a time, however many there are."""
+
+    task: str
+    cron: str
+    work: Callable[[], object]
+
+
 class Worker:
     """Runs handlers by task name until it is told to stop; a dead worker's jobs are run by another within 60 s.
 
@@ -87,12 +96,14 @@ class Worker:
         handlers: Mapping[str, Handler],
         sweep: Callable[[], None],
         steady: Steady | None = None,
+        rounds: Sequence[Round] = (),
     ) -> None:
         self._url = url
         self._options = options
         self._handlers = dict(handlers)
         self._sweep = sweep
         self._steady = steady
+        self._rounds = rounds
 
     def run(self, *, concurrency: int = 4, until_idle: bool = False) -> None:
         """Work. `until_idle`: return once nothing is left that may run now."""
@@ -128,6 +139,8 @@ class Worker:
         for name, handler in self._handlers.items():
             app.task(name=name, retry=retry)(handler)
         self._add_housekeeping(app)
+        for one in self._rounds:
+            _add_round(app, one)
         return app
 
     def _add_housekeeping(self, app: procrastinate.App) -> None:
@@ -144,6 +157,15 @@ class Worker:
         @app.task(name="queue.sweep", queueing_lock="queue.sweep", retry=False)
         def sweep_spent(timestamp: int) -> None:
             sweep()
+
+
+def _add_round(app: procrastinate.App, one: Round) -> None:
+    """A round that fails is told, and the next one comes at its time."""
+
+    @app.periodic(cron=one.cron)
+    @app.task(name=one.task, lock=one.task, queueing_lock=one.task, retry=False)
+    def go_round(timestamp: int) -> None:
+        one.work()
 
 
 async def _beat(steady: Steady | None, *, once: bool) -> None:

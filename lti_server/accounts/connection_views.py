@@ -12,6 +12,7 @@ from flask_babel import format_datetime
 from flask_babel import gettext as _
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import tenant_lists
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.live_sessions import LiveSessions, Which
 from lti_server.accounts.permissions import Permission
@@ -22,6 +23,7 @@ from lti_server.ids import Clock, DistrictId, GrantId
 from lti_server.privacy import grant_view, population
 from lti_server.privacy.grant_states import WITHDRAWN, GrantState, Use
 from lti_server.privacy.grant_view import GrantView, Population
+from lti_server.privacy.inference import EVIDENCE, Evidence
 from lti_server.privacy.revocation import Withdraw
 from lti_server.privacy.timetable import Step, StepName
 from lti_server.web.guards import signed_in
@@ -66,7 +68,8 @@ def blueprint(parts: ConnectionParts) -> Blueprint:
             found = grant_view.view(connection, _id(grant_id), parts.population)
             lost = _lost(connection, found)
             schools = [] if found.sections is None else population.schools(connection, found.id)
-        one = _shown(found, parts.clock.now())
+            look = tenant_lists.looked(connection, found.id)
+        one = {**_shown(found, parts.clock.now()), **_looked(look)}
         return render_template("accounts/connection.html", one=one, lost=lost, schools=schools)
 
     @pages.get("/<grant_id>/receipts/<revocation_id>")
@@ -157,6 +160,7 @@ def _shown(found: GrantView, now: datetime) -> dict[str, object]:
         "provider": found.provider,
         "state": found.state,
         "state_text": _states()[found.state],
+        "evidence": _(EVIDENCE[Evidence(found.suspended_on)]) if found.suspended_on else "",
         "uses": [_uses()[use] for use in found.uses],
         "use_names": list(found.uses),
         "narrowed_to": None if found.sections is None else len(found.sections),
@@ -183,6 +187,14 @@ def _shown(found: GrantView, now: datetime) -> dict[str, object]:
             for one in reversed(found.receipts)
         ],
     }
+
+
+def _looked(look: tenant_lists.Look | None) -> dict[str, object]:
+    """When the provider's list of its school systems was last looked at; nothing where there is none."""
+    if look is None:
+        return {}
+    unread = look.read_at != look.looked_at
+    return {"looked_at": _when(look.looked_at), "unread": unread, "read_at": _when(look.read_at)}
 
 
 def _step(step: Step, now: datetime) -> dict[str, object]:

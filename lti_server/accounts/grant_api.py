@@ -65,6 +65,11 @@ class GrantSchema(Schema):
     sections = fields.List(fields.UUID(), required=True, allow_none=True)
     created_at = fields.String(required=True)
     in_flight = fields.Integer(required=True, metadata={"description": "pages and sends under way at this moment"})
+    suspended_on = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "the evidence on which it is suspended by itself: tenant_missing, tenants_unread"},
+    )
     receipts = fields.List(fields.Nested(ReceiptSchema), required=True)
 
 

@@ -94,7 +94,8 @@ APPLICATIONS = Table(
 CONNECTIONS = Table(
     name="provider_connection",
     columns=nobody(
-        "id district_id grant_id provider tenant sealed connected_at connected_by ended_at",
+        "id district_id grant_id provider tenant sealed connected_at connected_by ended_at"
+        " tenants_looked_at tenants_read_at tenants_unread tenant_missing_at",
         "a district's account at a provider, and who of its staff or operators connected it, by an id",
     ),
 )

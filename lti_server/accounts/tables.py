@@ -163,5 +163,9 @@ provider_connection = sa.Table(
     sa.Column("connected_at", UTC, nullable=False),
     sa.Column("connected_by", sa.Text, nullable=False),
     sa.Column("ended_at", UTC),
+    sa.Column("tenants_looked_at", UTC),
+    sa.Column("tenants_read_at", UTC),
+    sa.Column("tenants_unread", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("tenant_missing_at", UTC),
     sa.Index("ix_provider_connection_district_id_provider", "district_id", "provider"),
 )

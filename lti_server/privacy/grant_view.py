@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.errors import NotFound
 from lti_server.ids import GrantId
+from lti_server.privacy.grant_states import GrantState
 from lti_server.privacy.population import reached
 from lti_server.privacy.tables import (
     disposition,
@@ -87,7 +88,8 @@ class Receipt:
 class GrantView:
     """A grant as it stands. `in_flight`: pages, sends and commits under way now.
 
-    `sections` are those that it reaches, None where it reaches all.
+    `sections` are those that it reaches, None where it reaches all. `suspended_on` is the evidence, None where
+    somebody has suspended it, or nobody.
     """
 
     id: GrantId
@@ -100,12 +102,13 @@ class GrantView:
     in_flight: int
     sections: tuple[str, ...] | None
     receipts: tuple[Receipt, ...]
+    suspended_on: str | None = None
 
     def plain(self) -> dict[str, Any]:
         return {
             "id": str(self.id), "state": self.state, "epoch": self.epoch, "provider": self.provider,
             "uses": list(self.uses), "population": self.population, "created_at": _text(self.created_at),
-            "in_flight": self.in_flight,
+            "in_flight": self.in_flight, "suspended_on": self.suspended_on,
             "sections": None if self.sections is None else list(self.sections),
             "receipts": [one.plain() for one in self.receipts],
         }  # fmt: skip
@@ -144,6 +147,7 @@ def view(connection: Connection, grant_id: GrantId, population: Population) -> G
         created_at=row.created_at, in_flight=row.in_flight,
         sections=tuple(map(str, reached(connection, grant_id))) if row.narrowed or allowed not in WHOLE else None,
         receipts=tuple(_receipts(connection, grant_id)),
+        suspended_on=row.suspended_on if row.state == GrantState.SUSPENDED else None,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from lti_server.errors import GrantRevoked, NotFound
+from lti_server.errors import Conflict, GrantRevoked, NotFound
 from lti_server.ids import DistrictId, GrantId, new_id
 from lti_server.privacy.grant_states import WITHDRAWN, GrantState, Standing, Use
 from lti_server.privacy.tables import grants, revocation
@@ -125,8 +125,31 @@ def move(connection: Connection, grant_id: GrantId, to: GrantState) -> Standing:
         NotFound, Conflict: there is no such grant, or no such move.
     """
     after = standing_of(connection, grant_id).moved(to)
-    connection.execute(grants.update().where(grants.c.id == grant_id).values(state=after.state.value))
+    connection.execute(
+        grants.update().where(grants.c.id == grant_id).values(state=after.state.value, suspended_on=None)
+    )
     return after
+
+
+def suspect(connection: Connection, grant_id: GrantId, evidence: str) -> None:
+    """Keep on what evidence a grant is suspended; it is forgotten with the next move."""
+    connection.execute(grants.update().where(grants.c.id == grant_id).values(suspended_on=evidence))
+
+
+def suspended_on(connection: Connection, grant_id: GrantId) -> str:
+    """The evidence on which a grant is suspended; empty where it is not, or somebody did it."""
+    wanted = sa.select(grants.c.suspended_on).where(grants.c.id == grant_id, grants.c.state == "suspended")
+    return str(connection.execute(wanted).scalar_one_or_none() or "")
+
+
+def must_be_suspended(connection: Connection, grant_id: GrantId, on: str = "") -> None:
+    """Raises:
+    Conflict: it is not suspended, or not on this evidence.
+    """
+    if standing_of(connection, grant_id).state is not GrantState.SUSPENDED:
+        raise Conflict("This connection is not suspended, so there is nothing to resume.")
+    if on and suspended_on(connection, grant_id) != on:
+        raise Conflict("Somebody has suspended this connection; it is resumed by hand.")
 
 
 def withdraw(

@@ -6,16 +6,19 @@ So nobody is removed and nothing is wiped (law 5): the connection is frozen, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
 
 import structlog
 from sqlalchemy.engine import Connection
 
 from lti_server.db import Database
+from lti_server.errors import Conflict
 from lti_server.ids import Clock, DistrictId, GrantId
 from lti_server.mail import Mail, Message
-from lti_server.privacy import contract_file, contracts, grants
+from lti_server.privacy import contract_file, contracts, grants, log
 from lti_server.privacy.districts import District
 from lti_server.privacy.grant_states import GrantState
 from lti_server.privacy.revocation import Withdraw
@@ -29,6 +32,28 @@ TEXT = N_(
     "While it is suspended, nothing is read, sent or opened by it, and nothing is lost. If the tool is still wanted, "
     "put it right on the other side and resume the connection. If it is not, revoke it:\n\n%(address)s\n"
 )
+
+
+class Evidence(StrEnum):
+    """What is looked at again and again, so that a connection goes on by itself once it is over."""
+
+    TENANT_MISSING = "tenant_missing"
+    TENANTS_UNREAD = "tenants_unread"
+
+
+EVIDENCE: Mapping[Evidence, str] = MappingProxyType(
+    {
+        Evidence.TENANT_MISSING: N_(
+            "The provider's list of school systems that use this tool does not name yours any more. "
+            "The connection goes on by itself once the list names it again."
+        ),
+        Evidence.TENANTS_UNREAD: N_(
+            "The provider's list of school systems that use this tool could not be read several times in a row. "
+            "The connection goes on by itself once the list is read and names yours."
+        ),
+    }
+)
+BACK = "The provider's list of school systems names this one again."
 
 
 class SuspendOnEvidence:
@@ -62,10 +87,41 @@ class SuspendOnEvidence:
                 return False
             self._withdraw.suspend_on(connection, grant_id, by=BY, reason=evidence)
             self._tell(connection, self._district(connection), grant_id, provider, evidence)
-        structlog.get_logger("lti_server.grants").warning(
-            "a connection was suspended", grant=str(grant_id), provider=provider, evidence=evidence
-        )
+        _warn("a connection was suspended", grant_id, provider, evidence)
         return True
+
+    def on(self, connection: Connection, grant_id: GrantId, provider: str, evidence: Evidence) -> None:
+        """Suspend on the caller's transaction, for what may be over by itself: `lift` then lets the grant go on.
+
+        What is suspended on other evidence stays so on this; what somebody has suspended stays as it is.
+        """
+        state, known = grants.standing_of(connection, grant_id).state, grants.suspended_on(connection, grant_id)
+        if state is GrantState.ACTIVE:
+            self._withdraw.suspend_on(connection, grant_id, by=BY, reason=EVIDENCE[evidence])
+        elif known in ("", evidence):
+            return
+        else:
+            self._note(connection, grant_id, EVIDENCE[evidence])
+        grants.suspect(connection, grant_id, evidence)
+        self._tell(connection, self._district(connection), grant_id, provider, EVIDENCE[evidence])
+        _warn("a connection was suspended", grant_id, provider, evidence)
+
+    def lift(self, district_id: DistrictId, grant_id: GrantId, provider: str, evidence: Evidence) -> bool:
+        """Let a grant go on that was suspended on this evidence; False where somebody has moved it meanwhile."""
+        try:
+            self._withdraw.resume(district_id, grant_id, by=BY, reason=BACK, on=evidence)
+        except Conflict:
+            return False
+        _warn("a connection goes on", grant_id, provider, evidence)
+        return True
+
+    def _note(self, connection: Connection, grant_id: GrantId, reason: str) -> None:
+        """The reason of a suspension changed."""
+        entry = log.entry(
+            self._district(connection).keys, at=self._clock.now(), actor=BY, act="grant suspend", decision="allowed",
+            purpose="operation", object_id=grant_id, payload={"reason": reason},
+        )  # fmt: skip
+        log.record(connection, entry)
 
     def _tell(
         self, connection: Connection, district: District, grant_id: GrantId, provider: str, evidence: str
@@ -77,6 +133,10 @@ class SuspendOnEvidence:
         }  # fmt: skip
         for address in offices(connection, district, self._clock.now()):
             self._mail().send(connection, district.id, Message(to=address, subject=say(SUBJECT), text=text))
+
+
+def _warn(what: str, grant_id: GrantId, provider: str, evidence: str) -> None:
+    structlog.get_logger("lti_server.grants").warning(what, grant=str(grant_id), provider=provider, evidence=evidence)
 
 
 def offices(connection: Connection, district: District, now: datetime) -> list[str]:

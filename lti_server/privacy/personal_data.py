@@ -87,7 +87,7 @@ OTHERS = (
     ),
     Table(
         name="grants",
-        columns=nobody("id district_id provider state epoch created_at ended_at uses narrowed", _GRANT),
+        columns=nobody("id district_id provider state epoch created_at ended_at uses narrowed suspended_on", _GRANT),
     ),
     Table(
         name="disposition",

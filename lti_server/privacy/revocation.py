@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.db import Database
-from lti_server.errors import Conflict
 from lti_server.ids import Clock, DistrictId, GrantId, SectionId, new_id
 from lti_server.privacy import grants, log, population
 from lti_server.privacy.districts import District
@@ -95,15 +94,14 @@ class Withdraw:
             JournalKind.SUSPENSION, district_id=district.id, at=self._clock.now(), grant=str(grant_id)
         )
 
-    def resume(self, district_id: DistrictId, grant_id: GrantId, *, by: str, reason: str = "") -> None:
-        """Let a suspended grant go on.
+    def resume(self, district_id: DistrictId, grant_id: GrantId, *, by: str, reason: str = "", on: str = "") -> None:
+        """Let a suspended grant go on; with `on`, one that was suspended on this evidence alone.
 
         Raises:
-            NotFound, Conflict: there is no such grant, or it is not suspended.
+            NotFound, Conflict: there is no such grant, or it is not suspended (on this evidence).
         """
         with self._database.tenant(district_id) as connection:
-            if grants.standing_of(connection, grant_id).state is not GrantState.SUSPENDED:
-                raise Conflict("This connection is not suspended, so there is nothing to resume.")
+            grants.must_be_suspended(connection, grant_id, on)
             self._move(connection, grant_id, GrantState.ACTIVE, "grant resume", by, reason)
             self._resumed(connection, district_id, grant_id)
             now = self._clock.now()

@@ -63,6 +63,7 @@ grants = sa.Table(
     sa.Column("ended_at", UTC),
     sa.Column("uses", pg.ARRAY(sa.Text), nullable=False, server_default="{signin,roster}"),
     sa.Column("narrowed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("suspended_on", sa.Text),
 )
 
 grant_section = sa.Table(

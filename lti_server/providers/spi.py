@@ -195,6 +195,7 @@ class TenantList(Protocol):
         the connection is suspended.
 
         Raises:
+            Misconfigured: this configuration has no way to the list; nobody is judged by it then.
             RejectedCredentials: the application is not accepted.
             BrokeContract: an answer is no page of the list.
         """

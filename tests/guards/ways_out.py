@@ -46,7 +46,11 @@ def sending() -> frozenset[str]:
     A method that takes what it sends as `Disclosed[…]` is none: the types hold its callers.
     """
     spi, service = "lti_server/providers/spi.py", "lti_server/lti/grade_service.py"
-    of_plugins = [one for name in ("Transport", "GradeSink", "GrantRevoker", "LoginProvider") for one in _of(spi, name)]
+    of_plugins = [
+        one
+        for name in ("Transport", "GradeSink", "GrantRevoker", "LoginProvider", "TenantList")
+        for one in _of(spi, name)
+    ]
     of_grades = [one for one in _of(service, "GradeService") if any(arg.arg == "url" for arg in one.args.args)]
     own = {one.name for one in (*of_plugins, *of_grades) if not _is_given_a_disclosure(one)}
     return frozenset(own | {"send", "sendall", "send_message"})

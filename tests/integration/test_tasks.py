@@ -33,6 +33,8 @@ def finish(number):
     Path(where, f"finished {number}").touch()
 """
 HANGS = QUICK + 'tasks.Worker(url, options, {"work": hang}, lambda: None).run()'
+ROUND = 'tasks.Round(task="look", cron="* * * * * */1", work=lambda: finish(8))'
+GOES_ROUNDS = QUICK + f"tasks.Worker(url, options, {{}}, lambda: None, rounds=[{ROUND}]).run()"
 FINISHES = QUICK + 'tasks.Worker(url, options, {"work": finish}, lambda: None).run()'
 
 
@@ -120,6 +122,15 @@ def test_the_job_of_a_killed_worker_is_done_by_another(house: House, tmp_path: P
         worker.kill()
     with _worker(FINISHES, house, tmp_path) as worker:
         until((tmp_path / "finished 7").exists, what="the rescue of the job")
+        worker.terminate()
+        assert worker.wait(timeout=30) == 0
+
+
+def test_a_round_is_gone_at_its_times(house: House, tmp_path: Path) -> None:
+    with _worker(GOES_ROUNDS, house, tmp_path) as worker:
+        for _ in range(2):
+            until((tmp_path / "finished 8").exists, what="a round")
+            (tmp_path / "finished 8").unlink()
         worker.terminate()
         assert worker.wait(timeout=30) == 0
 
