@@ -12,6 +12,7 @@ BIN := .venv/bin
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --require-hashes
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
+OPENID := tests/peers/oidc_provider
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate $(if $(UPGRADE),--upgrade)
 CATALOGS := lti_server/translations
@@ -26,7 +27,7 @@ setup: .venv/.ready ## Prepare .venv with everything the server needs (pinned, w
 run: .venv/.ready ## Set up and open the demo: server, worker, a demo LMS with two districts, on 127.0.0.1:8000
 	@$(BIN)/lti-server demo
 
-test: .venv/.ready-test .venv-openedx/.ready ## Set up and run all tests; REQUIRE_ALL=1 makes a skip a failure; ARGS="…" goes to pytest
+test: .venv/.ready-test .venv-openedx/.ready $(OPENID)/node_modules/.ready ## Set up and run all tests; REQUIRE_ALL=1 makes a skip a failure; ARGS="…" goes to pytest
 	@REQUIRE_ALL=$(REQUIRE_ALL) $(BIN)/python -m pytest $(ARGS)
 
 check: .venv/.ready-check ## Format, lint, types, layers, translations and documentation, all as errors
@@ -108,6 +109,12 @@ clean: ## Remove what setup, tests and the demo made (.venv, .venv-openedx, var,
 .venv/.ready-check: .venv/.ready-test requirements/check.txt
 	@$(INSTALL) -r requirements/check.txt
 	@touch $@
+
+# A certified OpenID provider, a peer for the tests. Without npm its tests are left out, and REQUIRE_ALL=1 fails.
+$(OPENID)/node_modules/.ready: $(OPENID)/package-lock.json
+	@if command -v npm >/dev/null; then \
+		echo "Preparing $(OPENID) (a certified OpenID provider, a peer for the tests)"; \
+		cd $(OPENID) && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules/.ready; fi
 
 # Open edX's platform classes pull in a whole Django of their own, so they live apart and run as another process.
 .venv-openedx/.ready: .venv/.bootstrap requirements/openedx.txt
