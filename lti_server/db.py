@@ -16,7 +16,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
 
-from lti_server.errors import ConfigurationError, GrantRevoked, NotFound
+from lti_server.errors import ConfigurationError, Conflict, GrantRevoked, NotFound
 from lti_server.ids import DistrictId
 from lti_server.statements import SingleStatements, Statement
 
@@ -57,6 +57,8 @@ GRANT_DOES_NOT_STAND = "LG001"
 """The database refuses a row whose grant does not stand at the row's epoch (0005_grants.sql)."""
 PERSON_IS_ERASED = "LG004"
 """The database refuses a row about somebody who was erased (0012_rights.sql)."""
+PERSON_IS_ANOTHERS = "LG005"
+"""The database refuses a row about somebody who became one with another person (0032_linking.sql)."""
 
 
 class Door(StrEnum):
@@ -197,6 +199,8 @@ def _told() -> Iterator[None]:
             raise GrantRevoked("The connection was withdrawn meanwhile; nothing was kept.") from error
         if getattr(raw, "sqlstate", None) == PERSON_IS_ERASED:
             raise NotFound("This account was erased meanwhile; nothing was kept.") from error
+        if getattr(raw, "sqlstate", None) == PERSON_IS_ANOTHERS:
+            raise Conflict("This account became one with another meanwhile; nothing was kept. Begin again.") from error
         raise
 
 

@@ -90,9 +90,11 @@ class OwnPages:
         return next((one for one in found if one.state == "in_force"), None)
 
     def _looks(self, connection: Connection, subject: DataSubject, after: str | None) -> log_reading.Page:
+        others = self._house.rights.rights.merged_into(connection, subject)
         return log_reading.entries_about(
             connection, subject.keys, subject.person_id, person_key=subject.key,
-            stays=stays.stays(connection, subject.person_id), of_others=True, after=after, limit=AT_ONCE,
+            merged={one.person_id: one.key for one in others}, stays=stays.stays(connection, subject.person_id),
+            of_others=True, after=after, limit=AT_ONCE,
         )  # fmt: skip
 
     def _work(self, summaries: Rows, locale: str) -> tuple[Worked, ...]:

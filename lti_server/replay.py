@@ -29,6 +29,7 @@ Again = Callable[[House, JournalEntry], object]
 # Rows that point at others come first. What is used once counts as used; what waits to be sent is dropped.
 SHORT_LIVED = (
     "DELETE FROM staff_access",
+    "DELETE FROM link_intent",
     "DELETE FROM lesson_token",
     "DELETE FROM session",
     "DELETE FROM service_token",
@@ -87,6 +88,10 @@ def _put_right(house: House, entry: JournalEntry) -> object:
     return house.rights.correct.replay(entry)
 
 
+def _two_again(house: House, entry: JournalEntry) -> object:
+    return house.rights.merge.replay(entry)
+
+
 def _disagreed(house: House, entry: JournalEntry) -> object:
     """Who agreed once more after that is asked again: that consent is lost with the database."""
     person_id, purpose = PersonId(UUID(entry.said["person"])), Purpose(entry.said["purpose"])
@@ -137,6 +142,7 @@ AGAIN: Mapping[JournalKind, Again] = {
     JournalKind.ANSWER: _answered,
     JournalKind.READDRESSING: _readdressed,
     JournalKind.CONTRACT: _contracted,
+    JournalKind.UNMERGE: _two_again,
     JournalKind.DISPOSITION: _directed,
 }
 

@@ -13,6 +13,9 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.blocks import Blocks
 from lti_server.accounts.corrections import Correct
+from lti_server.accounts.linking_data import LinkingData
+from lti_server.accounts.merged_people import PeopleMerge
+from lti_server.accounts.merging import Merge, Part, one_person
 from lti_server.accounts.own_door import OwnDoor
 from lti_server.accounts.personal_data import PeopleData, SessionsData, end_sessions, subject_of
 from lti_server.accounts.staff_access import StaffAccess
@@ -38,9 +41,11 @@ from lti_server.privacy.participants import Holder
 from lti_server.privacy.personal_data import LogData
 from lti_server.privacy.rights import Rights
 from lti_server.privacy.server_data import SERVER_DATA
+from lti_server.progress.merged import ProgressMerge
 from lti_server.progress.outbox import Outbox
 from lti_server.progress.personal_data import ProgressData, cancel_jobs
 from lti_server.roster.disposal import KeptByGrants
+from lti_server.roster.merged import RosterMerge
 from lti_server.roster.personal_data import RosterData, end_stays, stays
 from lti_server.settings import Settings
 
@@ -55,8 +60,11 @@ HOLDERS: Sequence[Holder] = (
     CATALOGUE_DATA,
     SERVER_DATA,
     LOG_DATA,
+    LinkingData(),
     PeopleData(),
 )
+# What is undone in the opposite order: whose class it was says whose attempt it is.
+MERGES: Sequence[Part] = (PeopleMerge(), ProgressMerge(), RosterMerge())
 
 
 def _stop(connection: Connection, person_id: PersonId, at: datetime) -> None:
@@ -119,13 +127,21 @@ class RightsParts:
     @cached_property
     def rights(self) -> Rights:
         of = self.of
-        return Rights(database=of.database, district=of.entered, holders=HOLDERS, subject_of=subject_of, clock=of.clock)
+        return Rights(
+            database=of.database, district=of.entered, holders=HOLDERS, subject_of=subject_of, one_person=one_person,
+            clock=of.clock,
+        )  # fmt: skip
+
+    @cached_property
+    def merge(self) -> Merge:
+        of = self.of
+        return Merge(database=of.database, district=of.entered, parts=MERGES, journal=of.journal, clock=of.clock)
 
     @cached_property
     def erase(self) -> Erase:
         of = self.of
         return Erase(
-            database=of.database, district=of.entered, holders=HOLDERS, subject_of=subject_of,
+            database=of.database, district=of.entered, holders=HOLDERS, subject_of=subject_of, one_person=one_person,
             grades=GradesOnTheirWay(of.outbox, of.deliver_grade), journal=of.journal, document_keys=of.document_keys,
             clock=of.clock,
         )  # fmt: skip
@@ -202,5 +218,6 @@ class RightsParts:
             left = self.erase.resume_all(connection, district_id)
             self.requests.expire(connection)
             self.own_requests.expire(connection)
+            self.merge.expire(connection)
         for person_id in left:
             self.erase.finish(district_id, person_id)

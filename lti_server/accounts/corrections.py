@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.merging import survivor
 from lti_server.accounts.tables import correction, disclosure_restriction, person
 from lti_server.db import Database
 from lti_server.errors import ContractForbids, InvalidInput, NotFound
@@ -47,9 +48,13 @@ class Restrictions:
     """The disclose gate's question."""
 
     def forbid(self, connection: Connection, person_id: UUID, recipients: Recipients) -> bool:
-        """Whether nothing of this person may go to such recipients, in the entered district."""
-        r = disclosure_restriction.c
-        found = sa.select(r.recipients).where(r.person_id == person_id, r.recipients == recipients.value)
+        """Whether nothing of this person may go to such recipients, in the entered district.
+
+        What was left with somebody who became one with another is under what holds for that one.
+        """
+        r, now = disclosure_restriction.c, sa.select(person.c.merged_into).where(person.c.id == person_id)
+        mine = sa.or_(r.person_id == person_id, r.person_id.in_(now))
+        found = sa.select(r.recipients).where(mine, r.recipients == recipients.value).limit(1)
         return connection.execute(found).one_or_none() is not None
 
 
@@ -134,11 +139,12 @@ class Correct:
         """Do again what a restored backup does not know; False where it does, or does not know the person.
 
         The right value is nowhere outside the database: a field that was corrected says nothing until it is corrected
-        again, for what the backup has of it is known to be wrong.
+        again, for what the backup has of it is known to be wrong. Of whoever is one with another it is the other's.
         """
         assert entry.district_id is not None
-        person_id, at = PersonId(UUID(entry.said["person"])), entry.at
+        at = entry.at
         with self._database.tenant(entry.district_id) as connection:
+            person_id = survivor(connection, PersonId(UUID(entry.said["person"])))
             found = sa.select(person.c.kind, person.c.wrapped_key).where(person.c.id == person_id)
             row = connection.execute(found).one_or_none()
             if row is None or row.wrapped_key is None:

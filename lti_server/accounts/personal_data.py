@@ -37,6 +37,7 @@ PERSON = Table(
             **about("id", "under which id this server keeps everything of a person; random"),
             **about("kind", "whether the schedule of pupils or that of educators governs"),
             **about("created_at key_destroyed_at", "since when somebody is known, and when they were erased"),
+            **about("merged_into", "with which other id this is one person"),
             **nobody("wrapped_key", "the key under which the person's data is, itself encrypted"),
             **nobody("district_id", "the tenant"),
         }

@@ -242,6 +242,22 @@ def write_many(
         )
 
 
+def put_back(connection: Connection, person_id: PersonId, row: Mapping[str, object]) -> None:
+    """A row as it stood before a merge that is undone; its leave was shown when it was written.
+
+    A row of a grant that does not stand any more stays away, and one that was written since stays as it is.
+    """
+    connection.execute(_PUT_BACK, {**row, "person": person_id})
+
+
+_PUT_BACK = sa.text(
+    "INSERT INTO person_field (district_id, person_id, field, grant_id, ciphertext, fingerprint, lookup, run_id, epoch,"
+    " collected_at) SELECT CAST(:district_id AS uuid), :person, :field, g.id, :ciphertext, :fingerprint, :lookup,"
+    " CAST(:run_id AS uuid), g.epoch, CAST(:collected_at AS timestamptz) FROM grants g"
+    " WHERE g.id = CAST(:grant_id AS uuid) AND g.state = 'active' ON CONFLICT DO NOTHING"
+)
+
+
 def _field_row(
     keys: DistrictKeys, key: PersonKey, known: Known, source: Source, field: FieldValue
 ) -> dict[str, object]:

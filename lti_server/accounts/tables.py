@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from lti_server.db import metadata
 
@@ -17,7 +18,9 @@ person = sa.Table(
     sa.Column("wrapped_key", sa.LargeBinary),
     sa.Column("key_destroyed_at", UTC),
     sa.Column("created_at", UTC, nullable=False),
+    sa.Column("merged_into", sa.ForeignKey("person.id")),
     sa.Index("ix_person_district_id", "district_id"),
+    sa.Index("ix_person_merged_into", "merged_into", postgresql_where=sa.text("merged_into IS NOT NULL")),
 )
 
 person_field = sa.Table(
@@ -168,4 +171,46 @@ provider_connection = sa.Table(
     sa.Column("tenants_unread", sa.Integer, nullable=False, server_default="0"),
     sa.Column("tenant_missing_at", UTC),
     sa.Index("ix_provider_connection_district_id_provider", "district_id", "provider"),
+)
+
+link_intent = sa.Table(
+    "link_intent",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("intent_hash", sa.LargeBinary, nullable=False),
+    sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False, index=True),
+    sa.Column("session_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False, index=True),
+    sa.Column("used_at", UTC),
+    sa.Column("found_person_id", sa.ForeignKey("person.id")),
+    sa.Column("confirm_until", UTC),
+    sa.Column("settled_at", UTC),
+    sa.UniqueConstraint("intent_hash", name="uq_link_intent_intent_hash"),
+)
+
+merge_ledger = sa.Table(
+    "merge_ledger",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("from_person_id", sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("to_person_id", sa.ForeignKey("person.id"), nullable=False, index=True),
+    sa.Column("way", sa.Text, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("made_at", UTC, nullable=False),
+    sa.Column("undo_until", UTC, nullable=False),
+    sa.Column("moved", pg.JSONB),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("undone_by", sa.Text),
+    sa.Column("undone_at", UTC),
+    sa.Index(
+        "merge_ledger_merges_once",
+        "from_person_id",
+        unique=True,
+        postgresql_where=sa.text("undone_at IS NULL"),
+    ),
+    sa.Index("ix_merge_ledger_district_id_made_at", "district_id", "made_at"),
 )

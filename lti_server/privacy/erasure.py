@@ -26,7 +26,7 @@ from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.holdings import DataSubject
 from lti_server.privacy.journal import Journal, JournalKind
 from lti_server.privacy.participants import Holder
-from lti_server.privacy.rights import SubjectOf, plain
+from lti_server.privacy.rights import OnePerson, SubjectOf, plain
 from lti_server.privacy.signed_documents import Kind
 from lti_server.privacy.tables import erasure, erasure_receipt
 
@@ -85,6 +85,7 @@ class Erase:
         district: Callable[[Connection], District],
         holders: Sequence[Holder],
         subject_of: SubjectOf,
+        one_person: OnePerson,
         grades: Grades,
         journal: Journal,
         document_keys: DocumentKeys,
@@ -94,6 +95,7 @@ class Erase:
         self._district = district
         self._holders = holders
         self._subject_of = subject_of
+        self._one_person = one_person
         self._grades = grades
         self._journal = journal
         self._document_keys = document_keys
@@ -110,13 +112,16 @@ class Erase:
     ) -> Erased:
         """Erase one person. `keeps_grades`: what stands in the school's gradebooks is left there.
 
+        Where two became one, both go, whichever of them is named: each with its key, its receipt and its line outside.
+
         Raises:
             NotFound: there is no such person in the district.
         """
-        self._begin(district_id, person_id, by=by, keeps_grades=keeps_grades)
+        both = self._begin(district_id, person_id, by=by, keeps_grades=keeps_grades)
         if not keeps_grades:
-            self._clear_grades(district_id, person_id, patience_s)
-        return self._finish(district_id, person_id)
+            for one in both:
+                self._clear_grades(district_id, one, patience_s)
+        return next(done for done in [self._finish(district_id, one) for one in both] if done.person_id == person_id)
 
     def resume_all(self, connection: Connection, district_id: DistrictId) -> list[PersonId]:
         """Whose erasure began and was left by a crash; `finish` goes on with each."""
@@ -131,10 +136,10 @@ class Erase:
     def replay(self, district_id: DistrictId, person_id: PersonId, *, by: str = "restore") -> Erased | None:
         """Erase again what a restored backup has brought back; None where the backup does not know the person."""
         try:
-            self._begin(district_id, person_id, by=by, keeps_grades=True)
+            both = self._begin(district_id, person_id, by=by, keeps_grades=True)
         except NotFound:
             return None
-        return self._finish(district_id, person_id)
+        return next(done for done in [self._finish(district_id, one) for one in both] if done.person_id == person_id)
 
     def receipt_file(self, district_id: DistrictId, person_id: PersonId) -> bytes:
         """The receipt as one signed file, the same at every call.
@@ -150,23 +155,29 @@ class Erase:
                 connection, RECEIPT, found.plain(), district_id=district_id, at=found.erased_at
             )
 
-    def _begin(self, district_id: DistrictId, person_id: PersonId, *, by: str, keeps_grades: bool) -> None:
+    def _begin(
+        self, district_id: DistrictId, person_id: PersonId, *, by: str, keeps_grades: bool
+    ) -> Sequence[PersonId]:
+        """Write down that everybody goes who is this person, in one transaction; who that is."""
         now = self._clock.now()
         with self._database.tenant(district_id) as connection:
             keys = self._district(connection).keys
-            subject = self._subject_of(connection, keys, person_id, now, lock=True)
-            if subject is None:
-                raise NotFound("There is no person with this id.")
-            if self._read(connection, person_id) is not None:
-                return
-            connection.execute(
-                erasure.insert().values(
-                    person_id=person_id, district_id=district_id, asked_by=by, keeps_grades=keeps_grades,
-                    requested_at=now,
-                )
-            )  # fmt: skip
-            if not keeps_grades:
-                self._grades.withdraw(connection, district_id, person_id)
+            both = self._one_person(connection, person_id)
+            for one in sorted(both):
+                subject = self._subject_of(connection, keys, one, now, lock=True)
+                if subject is None:
+                    raise NotFound("There is no person with this id.")
+                if self._read(connection, one) is not None:
+                    continue
+                connection.execute(
+                    erasure.insert().values(
+                        person_id=one, district_id=district_id, asked_by=by, keeps_grades=keeps_grades,
+                        requested_at=now,
+                    )
+                )  # fmt: skip
+                if not keeps_grades:
+                    self._grades.withdraw(connection, district_id, one)
+        return both
 
     def _clear_grades(self, district_id: DistrictId, person_id: PersonId, patience_s: float) -> None:
         """Send what clears a gradebook, as long as there is patience; what is left then is told in the receipt."""

@@ -65,6 +65,8 @@ class JournalKind(StrEnum):
     """`contract`: its id; `version`; `policy`: the hash of its policy; `begins`: its first day. No text."""
     READDRESSING = "readdressing"
     """`grant`, `addresses`: a hash of those that its platform has from then on."""
+    UNMERGE = "unmerge"
+    """`merge`: its line in the ledger; two people who had been merged are two again."""
     DISPOSITION = "disposition"
     """`disposition`: its id; `grant`: of which alone, empty for the district; `due`, `days`, `returned`."""
 
@@ -135,6 +137,7 @@ MEMBERS: Mapping[JournalKind, Mapping[str, Callable[[object], bool]]] = MappingP
         JournalKind.ANSWER: {"case": _id},
         JournalKind.READDRESSING: {"grant": _id, "addresses": _hash},
         JournalKind.CONTRACT: {"contract": _id, "version": _number, "policy": _hash, "begins": _day},
+        JournalKind.UNMERGE: {"merge": _id},
         JournalKind.DISPOSITION: {
             "disposition": _id,
             "grant": _id_or_none,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -111,6 +112,7 @@ def entries_about(
     *,
     person_key: PersonKey | None,
     stays: Sequence[Stay] = (),
+    merged: Mapping[PersonId, PersonKey | None] = MappingProxyType({}),
     of_others: bool = False,
     after: str | None = None,
     limit: int = 50,
@@ -118,17 +120,24 @@ def entries_about(
     """What was asked for and given of one person, for that person; and what that person did.
 
     Whoever was in a section while it was read as a whole finds that entry by the `stays`. Details are the district's
-    and stay out; the entry's words about this person are in, as long as the person's key is (law 12). `of_others`
-    leaves out what the person did.
+    and stay out; the entry's words about this person are in, as long as the person's key is (law 12). `merged` are
+    those who became one with this person, with their keys. `of_others` leaves out what the person did.
 
     Raises:
         InvalidInput: `after` is no cursor of this list.
     """
-    rows, more = _page(connection, _about(person_id, stays, of_others=of_others), after, limit)
-    items = tuple(
-        _logged(row, details={}, words=words_of(keys, bytes(row.payload), person_id, person_key)) for row in rows
-    )
+    both = {person_id: person_key, **merged}
+    rule = sa.or_(*(_about(one, stays, of_others=of_others) for one in both))
+    if of_others:
+        rule = sa.and_(rule, log_entry.c.actor.not_in([f"person:{one}" for one in both]))
+    rows, more = _page(connection, rule, after, limit)
+    items = tuple(_logged(row, details={}, words=_words(keys, row, both)) for row in rows)
     return Page(items=items, next=_cursor(items[-1]) if more else None)
+
+
+def _words(keys: DistrictKeys, row: sa.Row[Any], both: Mapping[PersonId, PersonKey | None]) -> str | None:
+    found = (words_of(keys, bytes(row.payload), one, key) for one, key in both.items())
+    return next((words for words in found if words is not None), None)
 
 
 def _about(person_id: PersonId, stays: Sequence[Stay], *, of_others: bool) -> sa.ColumnElement[bool]:

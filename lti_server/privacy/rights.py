@@ -50,6 +50,12 @@ class Asked:
     unnamed: frozenset[str] = frozenset()
 
 
+class OnePerson(Protocol):
+    """Every id under which somebody is kept, the one that stands first: people become one (accounts/merging.py)."""
+
+    def __call__(self, connection: Connection, person_id: PersonId, /) -> Sequence[PersonId]: ...
+
+
 class Rights:
     """Exports. Nothing is read before the reason is there, and nothing is given without its entry."""
 
@@ -60,12 +66,14 @@ class Rights:
         district: Callable[[Connection], District],
         holders: Sequence[Holder],
         subject_of: SubjectOf,
+        one_person: OnePerson,
         clock: Clock,
     ) -> None:
         self._database = database
         self._district = district
         self._holders = holders
         self._subject_of = subject_of
+        self._one_person = one_person
         self._clock = clock
 
     def district_of(self, person_id: PersonId, among: Sequence[DistrictId]) -> DistrictId:
@@ -142,17 +150,24 @@ class Rights:
         self, connection: Connection, subject: DataSubject, holders: Sequence[Holder], asked: Asked
     ) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """What these hold of somebody, and the entry that it was read."""
-        found = {
-            holder.name: {
-                name: [plain(row) for row in _open(rows, asked.hidden)]
-                for name, rows in holder.export(connection, subject).items()
-            }
-            for holder in holders
-        }
+        found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for one in (subject, *self.merged_into(connection, subject)):
+            for holder in holders:
+                tables = found.setdefault(holder.name, {})
+                for name, rows in holder.export(connection, one).items():
+                    tables.setdefault(name, []).extend(plain(row) for row in _open(rows, asked.hidden))
         data = {name: tables for name, tables in found.items() if any(tables.values())}
         named = [one for one in elements_in(data) if one not in asked.unnamed]
         self._note(connection, subject, asked, named)
         return data
+
+    def merged_into(self, connection: Connection, subject: DataSubject) -> list[DataSubject]:
+        """Whoever became one with somebody: what the log says of them is under their own key."""
+        ids = self._one_person(connection, subject.person_id)
+        if subject.person_id != ids[0]:
+            return []
+        found = [self._subject_of(connection, subject.keys, one, subject.at) for one in ids[1:]]
+        return [one for one in found if one is not None]
 
     def _note(self, connection: Connection, subject: DataSubject, asked: Asked, elements: Sequence[str]) -> None:
         key = subject.key

@@ -38,13 +38,19 @@ def plan(
 
     A membership that another grant added is never ended, and one that stands in the same role is left alone,
     whoever added it. `launched_teachers_stay`: the list calls assistants pupils, so who came to teach by a launch
-    teaches until a launch says otherwise, or until the list leaves them out.
+    teaches until a launch says otherwise, or until the list leaves them out. Who is told of under two ids that are one
+    person's is one, and teaching counts.
     """
     starts: dict[str, str] = {}
     swaps: dict[str, Standing] = {}
     unchanged = 0
-    for key, role in told.items():
+    seen: set[PersonId] = set()
+    for key, role in sorted(told.items(), key=lambda one: one[1] != "teacher"):
         person_id = known.get(key)
+        if person_id is not None:
+            if person_id in seen:
+                continue
+            seen.add(person_id)
         now = None if person_id is None else standing.get(person_id)
         if now is None:
             starts[key] = role

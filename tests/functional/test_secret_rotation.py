@@ -38,8 +38,8 @@ THIRD = "the-secret-of-the-year-after-long-enough-too"
 # What keyed or plain hashes are: they open nothing and are compared alone.
 HASHES = {
     "block_alias.hash", "directory.key_hash", "identity.subject_hash", "invitation.token_hash",
-    "lesson_token.token_hash", "log_entry.leaf_hash", "log_link.hash", "person_field.fingerprint",
-    "person_field.lookup",
+    "lesson_token.token_hash", "link_intent.intent_hash", "log_entry.leaf_hash", "log_link.hash",
+    "person_field.fingerprint", "person_field.lookup",
     "platform_invitation.token_hash", "provider_signal.signal_hash", "session.cookie_hash", "session.ticket_hash",
     "spent_nonce.nonce_hash",
 }  # fmt: skip
@@ -80,6 +80,7 @@ SEALED: dict[str, Opens] = {
     "identity.subject": by_person("identity", "subject", lambda row: row.id),
     "instance_key.wrapped": by_ring("instance", lambda row: str(row.purpose).encode(), "wrapped"),
     "log_entry.payload": lambda house, owner, key, row: payload_of(owner.keys, bytes(row.payload)),
+    "merge_ledger.sealed": by_person("merge_ledger", "sealed", lambda row: row.id),
     "mail_message.sealed": by_ring("mail", lambda row: place(row.district_id, row.id), "sealed"),
     "own_request.sealed": by_person("own_request", "sealed", lambda row: row.id),
     "person.wrapped_key": lambda house, owner, key, row: owner.keys.person_key(row.id, bytes(row.wrapped_key)),
@@ -171,7 +172,8 @@ def opened(here: Neighbours, house: House) -> dict[str, int]:
             for row in rows:
                 names = row._mapping
                 owner = owners.get(names["id"] if table == "district" else names.get("district_id"))  # type: ignore[arg-type]  # a column of whichever table
-                opens(house, owner or next(iter(owners.values())), persons.get(names.get("person_id")), row)  # type: ignore[arg-type]  # as above
+                whose = names.get("person_id", names.get("from_person_id"))
+                opens(house, owner or next(iter(owners.values())), persons.get(whose), row)
             counts[name] = len(rows)
     return counts
 

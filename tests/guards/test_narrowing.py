@@ -22,6 +22,7 @@ JOURNALED: dict[str, set[Kind]] = {
     "person block": {Kind.BLOCK},
     "person unblock": {Kind.UNBLOCK},
     "person restrict": {Kind.RESTRICTION, Kind.UNRESTRICTION},
+    "person unmerge": {Kind.UNMERGE},
     "person correct": {Kind.CORRECTION, Kind.UNCORRECTION},
     "grant revoke": {Kind.REVOCATION},
     "grant narrow": {Kind.NARROWING},
@@ -57,7 +58,7 @@ WITHOUT: dict[str, str] = {
     **dict.fromkeys(
         (
             "district add", "grant adopt", "own request", "platform add", "platform approve", "policy consent",
-            "request open",
+            "request open", "person merge",
         ),
         WIDENS,
     ),

@@ -35,6 +35,8 @@ MAY_AGREE = {
     "log_entry": {"act", "decision", "elements", "interest", "population", "purpose"},
     "mail_message": {"state"},
     "membership": {"role", "source"},
+    "link_intent": {"provider"},
+    "merge_ledger": {"way"},
     "notice": {"notice_id", "notice_type", "said"},
     "provider_connection": {"provider"},
     "notice_handler": {"handler", "notice_types", "state"},

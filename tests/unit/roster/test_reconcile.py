@@ -103,3 +103,12 @@ def test_a_teacher_by_launch_stays_one_where_the_list_calls_assistants_pupils(
     assert "u0" in plan(stands, told, PEOPLE).swaps
     gone = {name: role for name, role in told.items() if name != "u0"}
     assert assistant in plan(stands, gone, PEOPLE, launched_teachers_stay=True).ends
+
+
+def test_who_is_told_of_under_two_ids_that_are_one_persons_is_in_the_class_once_and_teaching_counts() -> None:
+    both = {"u0": PEOPLE["u0"], "u1": PEOPLE["u0"]}
+    assert plan({}, {"u0": "pupil", "u1": "teacher"}, both).starts == {"u1": "teacher"}
+    found = plan(by_person(standing("u0", "pupil")), {"u0": "pupil", "u1": "teacher"}, both)
+    assert (list(found.swaps), found.ends) == (["u1"], ())
+    found = plan(by_person(standing("u0", "pupil")), {"u1": "pupil"}, both)
+    assert (found.unchanged, found.ends) == (1, ())
