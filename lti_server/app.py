@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lti_server import district_home, incident_pages, learn_page
 from lti_server.accounts import (
+    connecting_views,
     connection_views,
     disposition_views,
     grant_api,
@@ -64,6 +65,7 @@ COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
     "signals", "requests", "people", "me", "incidents", "sign_in", "learn", "own_sessions",
+    "connecting",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -145,7 +147,7 @@ def _contract(house: House) -> Any:
 def _pages(house: House) -> list[Any]:
     """What each feature shows."""
     makers = (
-        _district, _log, _lti, _platforms, _connection_pages, _dispositions,
+        _district, _log, _lti, _platforms, _connection_pages, _connecting, _dispositions,
         _lessons, notice_pages, _contract, _requests, _people, _incidents,
     )  # fmt: skip
     return [*(make(house) for make in makers), *_own_pages(house)]
@@ -187,6 +189,14 @@ def _platforms(house: House) -> Any:
 
 def _connection_pages(house: House) -> Any:
     return connection_views.blueprint(_connections(house))
+
+
+def _connecting(house: House) -> Any:
+    """Connecting a provider, for a district's administrators."""
+    parts = connecting_views.ConnectingParts(
+        staff=partial(_staff, house), connecting=SignInHouse(house).connecting, base_url=house.settings.base_url
+    )
+    return connecting_views.blueprint(parts)
 
 
 def _dispositions(house: House) -> Any:

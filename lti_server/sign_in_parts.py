@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.connecting import Connecting
 from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.live_sessions import LiveSessions
 from lti_server.accounts.person_sessions import PersonSessions
@@ -73,6 +74,14 @@ class SignInHouse:
         return ProviderConnections(
             database=of.database, ring=of.ring, doors=lambda: of.doors, district=of.entered, connector=of.connector,
             manifest=lambda name: of.registry.manifest(name), policies=of.policies, clock=of.clock,
+        )  # fmt: skip
+
+    @cached_property
+    def connecting(self) -> Connecting:
+        of = self.of
+        return Connecting(
+            database=of.database, connections=self.connections, plugins=lambda: of.registry.all(),
+            district=of.entered, policies=of.policies, clock=of.clock,
         )  # fmt: skip
 
     @cached_property

@@ -13,9 +13,10 @@ from flask_babel import gettext as _
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts import tenant_lists
+from lti_server.accounts.connecting import BY_REGISTRATION
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.live_sessions import LiveSessions, Which
-from lti_server.accounts.permissions import Permission
+from lti_server.accounts.permissions import Permission, may
 from lti_server.accounts.ways_in import Losing, losing
 from lti_server.db import Database
 from lti_server.errors import InvalidInput, NotFound
@@ -56,21 +57,14 @@ def blueprint(parts: ConnectionParts) -> Blueprint:
         district_id, _by = _who(parts)
         with parts.database.tenant(district_id) as connection:
             found = grant_view.every(connection, parts.population)
-        return render_template(
-            "accounts/connections.html", connections=[_shown(one, parts.clock.now()) for one in found]
-        )
+        shown = [_shown(one, parts.clock.now()) for one in found]
+        return render_template("accounts/connections.html", connections=shown, may_connect=_may_connect(parts))
 
     @pages.get("/<grant_id>")
     @signed_in(Permission.REVOKE_GRANTS)
     def show(grant_id: str) -> str:
         district_id, _by = _who(parts)
-        with parts.database.tenant(district_id) as connection:
-            found = grant_view.view(connection, _id(grant_id), parts.population)
-            lost = _lost(connection, found)
-            schools = [] if found.sections is None else population.schools(connection, found.id)
-            look = tenant_lists.looked(connection, found.id)
-        one = {**_shown(found, parts.clock.now()), **_looked(look)}
-        return render_template("accounts/connection.html", one=one, lost=lost, schools=schools)
+        return _page(parts, district_id, _id(grant_id))
 
     @pages.get("/<grant_id>/receipts/<revocation_id>")
     @signed_in(Permission.REVOKE_GRANTS)
@@ -86,6 +80,17 @@ def blueprint(parts: ConnectionParts) -> Blueprint:
 
     _changes(pages, parts)
     return pages
+
+
+def _page(parts: ConnectionParts, district_id: DistrictId, grant_id: GrantId) -> str:
+    with parts.database.tenant(district_id) as connection:
+        found = grant_view.view(connection, grant_id, parts.population)
+        lost = _lost(connection, found)
+        schools = [] if found.sections is None else population.schools(connection, found.id)
+        look = tenant_lists.looked(connection, found.id)
+    one = {**_shown(found, parts.clock.now()), **_looked(look)}
+    configurable = _may_connect(parts) and one["may_revoke"] and found.provider != BY_REGISTRATION
+    return render_template("accounts/connection.html", one=one, lost=lost, schools=schools, configurable=configurable)
 
 
 def _changes(pages: Blueprint, parts: ConnectionParts) -> None:
@@ -132,6 +137,10 @@ def _who(parts: ConnectionParts) -> tuple[DistrictId, str]:
     if staff.district_id is None:
         raise NotFound("Sign in as an administrator of the district.")
     return staff.district_id, f"staff:{staff.id}"
+
+
+def _may_connect(parts: ConnectionParts) -> bool:
+    return may(parts.staff(Permission.REVOKE_GRANTS).role, Permission.CONNECT_PROVIDERS)
 
 
 def _id(text: str) -> GrantId:

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     SEE_HOME = "home:see"
     MANAGE_DISTRICTS = "districts:manage"
     MANAGE_PLATFORMS = "platforms:manage"
+    CONNECT_PROVIDERS = "providers:connect"
     SEE_CONTRACT = "contract:see"
     SIGN_CONTRACT = "contract:sign"
     RUN_ROSTER = "roster:run"
@@ -44,8 +45,9 @@ PERMISSIONS: Mapping[StaffRole, frozenset[Permission]] = MappingProxyType(
         ),
         StaffRole.DISTRICT_ADMIN: frozenset(
             {
-                Permission.SEE_HOME, Permission.MANAGE_PLATFORMS, Permission.SEE_CONTRACT, Permission.SIGN_CONTRACT,
-                Permission.RUN_ROSTER, Permission.SEE_SECTIONS, Permission.REVOKE_GRANTS, Permission.SEE_LOG,
+                Permission.SEE_HOME, Permission.MANAGE_PLATFORMS, Permission.CONNECT_PROVIDERS,
+                Permission.SEE_CONTRACT, Permission.SIGN_CONTRACT, Permission.RUN_ROSTER,
+                Permission.SEE_SECTIONS, Permission.REVOKE_GRANTS, Permission.SEE_LOG,
                 Permission.ANSWER_REQUESTS,
                 Permission.SEE_REPORTS,
             }

@@ -11,6 +11,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.applications import in_force as application_in_force
+from lti_server.accounts.applications import is_own
 from lti_server.accounts.tables import provider_application
 from lti_server.db import Database, Door, close_door, enter_by, open_door
 from lti_server.errors import Conflict, ContractForbids, InvalidInput, NoContract, NotFound
@@ -20,6 +22,7 @@ from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
+from lti_server.privacy.grant_states import Use
 from lti_server.privacy.rewrap import Wrapped
 from lti_server.providers.connector import Connector
 from lti_server.providers.manifest import Capability, Manifest
@@ -42,6 +45,23 @@ class Connected:
     provider: str
     tenant: str | None
     config: Mapping[str, object] = field(repr=False)
+    own_application: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """How a new connection begins: for what, and under which `id`, so that a form that comes twice makes one.
+
+    `holds_tenant`: whoever comes by the operator's application from its tenant is led to it. A tenant that nobody has
+    proven holds nothing: it only narrows who comes by the district's own application.
+    """
+
+    uses: frozenset[Use] = frozenset(Use)
+    id: UUID | None = None
+    holds_tenant: bool = True
+
+
+AS_EVER = Opening()
 
 
 class ProviderConnections:
@@ -93,16 +113,21 @@ class ProviderConnections:
         with self._database.anyone() as connection:
             connection.execute(_PUT_APPLICATION, values)
 
-    def connect(self, district_id: DistrictId, provider: str, config: Mapping[str, object], *, by: str) -> Connected:
+    def connect(
+        self, district_id: DistrictId, provider: str, config: Mapping[str, object], *, by: str,
+        opening: Opening = AS_EVER,
+    ) -> Connected:  # fmt: skip
         """Connect a provider to a district, with a grant; what is connected already gets the new configuration.
+
+        Under the `id` of an opening nothing but the connection that it made gets one.
 
         Raises:
             NotFound: no such plugin runs. InvalidInput: the configuration does not fit.
             NoContract, ContractForbids: no contract in force allows this provider.
-            Conflict: the tenant is another district's, or the connection is suspended.
+            Conflict: the tenant is another district's, or there is another connection already.
         """
         manifest = self.connectable(provider)
-        merged = {**self._application(provider), **config}
+        merged = application_in_force(manifest, self._application(provider), config)
         self._connector.check(provider, merged)
         tenant = str(merged.get(manifest.tenant) or "") if manifest.tenant else ""
         with self._database.tenant(district_id) as connection:
@@ -111,7 +136,9 @@ class ProviderConnections:
             connection.execute(sa.text("SELECT 1 FROM district FOR NO KEY UPDATE"))  # one at a time in a district
             row = connection.execute(_LIVE, {"provider": provider, "tenant": tenant or None}).one_or_none()
             if row is None:
-                connection_id, grant_id = self._open(connection, district, provider, tenant, by)
+                connection_id, grant_id = self._open(connection, district, provider, tenant, by, opening)
+            elif opening.id not in (None, row.id):
+                raise Conflict("This is connected already. Change it on the page of the connection.")
             else:
                 connection_id, grant_id = row.id, GrantId(row.grant_id)
             sealed = district.keys.seal("provider_connection", "sealed", connection_id, json.dumps(dict(config)))
@@ -119,26 +146,59 @@ class ProviderConnections:
             self._note(connection, district, by, provider, grant_id)
         return Connected(
             id=connection_id, district_id=district_id, grant_id=grant_id, provider=provider, tenant=tenant or None,
-            config=merged,
+            config=merged, own_application=is_own(manifest, config),
         )  # fmt: skip
 
     def _open(
-        self, connection: Connection, district: District, provider: str, tenant: str, by: str
+        self, connection: Connection, district: District, provider: str, tenant: str, by: str, opening: Opening
     ) -> tuple[UUID, GrantId]:
-        now, connection_id = self._clock.now(), new_id()
-        grant_id = grants.open_grant(connection, district.id, provider, now)
+        now, connection_id = self._clock.now(), opening.id or new_id()
+        grant_id = grants.open_grant(connection, district.id, provider, now, uses=opening.uses)
         values = {
             "id": connection_id, "district": district.id, "grant": grant_id, "provider": provider,
             "tenant": tenant or None, "sealed": b"", "now": now, "by": by,
         }  # fmt: skip
-        connection.execute(_INSERT, values)
+        if connection.execute(_INSERT, values).one_or_none() is None:
+            raise Conflict("This form has made a connection already. Open the form again.")
         doors = self._doors()
         open_door(connection, Door.CONNECTION, doors.of(Door.CONNECTION, str(connection_id)), connection_id)
-        if tenant and not open_door(connection, Door.TENANT, doors.of(Door.TENANT, provider, tenant), connection_id):
+        holds = opening.holds_tenant and tenant
+        if holds and not open_door(connection, Door.TENANT, doors.of(Door.TENANT, provider, tenant), connection_id):
             raise Conflict(
                 "This tenant cannot be connected here. If it is your district's, ask the operator of this server."
             )
         return connection_id, grant_id
+
+    def standing(self, district_id: DistrictId, grant_id: GrantId) -> Connected:
+        """A connection that its district may configure, with what the district itself brought as `config`.
+
+        Raises:
+            NotFound: the district has none by this grant, or it is revoked.
+        """
+        with self._database.tenant(district_id) as connection:
+            district, row = self._district(connection), _of_grant(connection, grant_id)
+            own = _opened(district, row)
+        return Connected(
+            id=row.id, district_id=district_id, grant_id=grant_id, provider=row.provider, tenant=row.tenant,
+            config=own, own_application=is_own(self._manifest(row.provider), own),
+        )  # fmt: skip
+
+    def reconfigure(self, district_id: DistrictId, grant_id: GrantId, config: Mapping[str, object], *, by: str) -> None:
+        """Give a connection another configuration; its tenant and its grant stay, and nobody has to sign in anew.
+
+        Raises:
+            NotFound: as `standing`. InvalidInput: the configuration does not fit. Conflict: it names another tenant.
+        """
+        with self._database.tenant(district_id) as connection:
+            district, row = self._district(connection), _of_grant(connection, grant_id)
+            manifest = self.connectable(row.provider)
+            merged = application_in_force(manifest, self._application(row.provider), config)
+            self._connector.check(row.provider, merged)
+            if str(merged.get(manifest.tenant) or "") != (row.tenant or ""):
+                raise Conflict("A connection stays with its tenant. For another one make a new connection.")
+            sealed = district.keys.seal("provider_connection", "sealed", row.id, json.dumps(dict(config)))
+            connection.execute(_CONFIGURE, {"id": row.id, "sealed": sealed})
+            self._note(connection, district, by, row.provider, grant_id)
 
     def one(self, connection_id: UUID) -> Connected:
         """A live connection, whichever district's it is.
@@ -191,10 +251,11 @@ class ProviderConnections:
 
     def _read(self, connection: Connection, row: sa.Row[Any]) -> Connected:
         district = self._district(connection)
-        own = json.loads(district.keys.open("provider_connection", "sealed", row.id, bytes(row.sealed)))
+        own, manifest = _opened(district, row), self._manifest(row.provider)
         return Connected(
             id=row.id, district_id=district.id, grant_id=GrantId(row.grant_id), provider=row.provider,
-            tenant=row.tenant, config={**self._application(row.provider), **own},
+            tenant=row.tenant, config=application_in_force(manifest, self._application(row.provider), own),
+            own_application=is_own(manifest, own),
         )  # fmt: skip
 
     def _application(self, provider: str) -> dict[str, object]:
@@ -232,6 +293,19 @@ class ProviderConnections:
         log.record(connection, entry)
 
 
+def _of_grant(connection: Connection, grant_id: GrantId) -> sa.Row[Any]:
+    row = connection.execute(_OF_GRANT, {"grant": grant_id}).one_or_none()
+    if row is None:
+        raise NotFound("There is no such connection, or it is revoked.")
+    return row
+
+
+def _opened(district: District, row: sa.Row[Any]) -> dict[str, object]:
+    """The configuration that the district brought itself."""
+    own: dict[str, object] = json.loads(district.keys.open("provider_connection", "sealed", row.id, bytes(row.sealed)))
+    return own
+
+
 def forget(connection: Connection, grant_id: GrantId, at: Any) -> int:
     """A grant is withdrawn: the configuration with its secrets goes, and nothing leads to the connection any more."""
     gone = list(connection.execute(_END, {"grant": grant_id, "at": at}).scalars())
@@ -249,12 +323,15 @@ _PUT_APPLICATION = sa.text(
 _APPLICATION = sa.text("SELECT wrapped FROM provider_application WHERE provider = :provider")
 _INSERT = sa.text(
     "INSERT INTO provider_connection (id, district_id, grant_id, provider, tenant, sealed, connected_at, connected_by)"
-    " VALUES (:id, :district, :grant, :provider, :tenant, :sealed, :now, :by)"
+    " VALUES (:id, :district, :grant, :provider, :tenant, :sealed, :now, :by) ON CONFLICT (id) DO NOTHING RETURNING id"
 )
 _CONFIGURE = sa.text("UPDATE provider_connection SET sealed = :sealed WHERE id = :id AND ended_at IS NULL")
 _LIVE = sa.text(
     "SELECT id, grant_id FROM provider_connection WHERE provider = :provider AND ended_at IS NULL"
     " AND tenant IS NOT DISTINCT FROM :tenant"
+)
+_OF_GRANT = sa.text(
+    "SELECT id, provider, tenant, sealed FROM provider_connection WHERE grant_id = :grant AND ended_at IS NULL"
 )
 _STANDING = """
 SELECT c.id, c.grant_id, c.provider, c.tenant, c.sealed FROM provider_connection c JOIN grants g ON g.id = c.grant_id

@@ -153,31 +153,42 @@ class SignIn:
         return found
 
     def _config(self, state: SignInState) -> Mapping[str, object]:
-        if state.connection_id is not None:
-            try:
-                return self._connections.one(state.connection_id).config
-            except NotFound as error:
-                raise refused("withdrawn") from error
+        begun = self._begun(state)
+        if begun is not None:
+            return begun.config
         config = self._connections.application_of(state.provider)
         if config is None:
             raise refused("withdrawn")
         return config
 
     def _of(self, state: SignInState, identity: SourceIdentity) -> Connected:
-        """The connection of the identity's tenant: what a browser asked for before decides nothing (ADR 13)."""
+        """The connection of the identity's tenant: what a browser asked for before decides nothing (ADR 13).
+
+        What a district's own application says of tenants counts in that district alone.
+        """
+        begun = self._begun(state)
+        if begun is not None and begun.own_application and identity.tenant == (begun.tenant or ""):
+            return begun
         if identity.tenant:
             try:
-                return self._connections.of_tenant(state.provider, identity.tenant)
+                found = self._connections.of_tenant(state.provider, identity.tenant)
             except NotFound as error:
                 raise refused("tenant-not-connected") from error
-        if state.connection_id is not None:
-            try:
-                connected = self._connections.one(state.connection_id)
-            except NotFound as error:
-                raise refused("withdrawn") from error
-            if connected.tenant is None:
-                return connected
+            if begun is not None and begun.own_application and found.district_id != begun.district_id:
+                raise refused("tenant-not-connected")
+            return found
+        if begun is not None and begun.tenant is None:
+            return begun
         raise refused("no-tenant")
+
+    def _begun(self, state: SignInState) -> Connected | None:
+        """The connection by which a sign-in began; none by the operator's application."""
+        if state.connection_id is None:
+            return None
+        try:
+            return self._connections.one(state.connection_id)
+        except NotFound as error:
+            raise refused("withdrawn") from error
 
     def _admit(self, connected: Connected, identity: SourceIdentity, locale: str) -> SignedIn:
         now = self._clock.now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,15 +18,17 @@ from lti_server.privacy.tables import grants, revocation
 
 
 def open_grant(
-    connection: Connection, district_id: DistrictId, provider: str, now: datetime, *, state: str = "active"
-) -> GrantId:
-    """A new grant of epoch 1: in force, or `pending` until somebody approves it."""
+    connection: Connection, district_id: DistrictId, provider: str, now: datetime, *, state: str = "active",
+    uses: Collection[Use] = tuple(Use),
+) -> GrantId:  # fmt: skip
+    """A new grant of epoch 1: in force, or `pending` until somebody approves it. Its uses never become more."""
     grant_id = GrantId(new_id())
     connection.execute(
         grants.insert().values(
-            id=grant_id, district_id=district_id, provider=provider, state=state, epoch=1, created_at=now
+            id=grant_id, district_id=district_id, provider=provider, state=state, epoch=1, created_at=now,
+            uses=sorted(uses),
         )
-    )
+    )  # fmt: skip
     return grant_id
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from lti_server.accounts.model import Kind
 from lti_server.accounts.person_sessions import open_session
+from tests.functional.tenants.connecting_cases import CONNECTING
 from tests.functional.tenants.neighbours import LESSON, Neighbours, Tenant
 
 JSON = {"Accept": "application/problem+json"}
@@ -56,4 +57,5 @@ def learning(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Res
 SIGN_IN = {
     **dict.fromkeys(("sign_in.index", "sign_in.login", "sign_in.callback"), signing_in),
     **dict.fromkeys(("learn.index", "learn.open_lesson"), learning),
+    **CONNECTING,
 }

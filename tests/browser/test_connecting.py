@@ -1,0 +1,85 @@
+"""Connecting a provider in a browser: the list, a form with faults and without, and what it made; no barriers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oidc_provider_mock import run_server_in_thread
+from playwright.sync_api import Page, expect
+
+from lti_server.accounts.permissions import StaffRole
+from lti_server.privacy import districts
+from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
+from tests.browser.real_server import RealServer, real_server
+from tests.browser.test_connections import looked_at
+from tests.peers.bare_platform import Platform, serving
+
+SECRET = "a secret of the browser tests, long enough"
+WORDS = {
+    "en": {"new": "Connect a provider", "connect": "Connect", "mend": "To be mended: 2", "configure": "Configuration"},
+    "fr": {"new": "Connecter un fournisseur", "connect": "Connecter", "mend": "À corriger : 2",
+           "configure": "Configuration"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def provider() -> Iterator[str]:
+    with run_server_in_thread() as running:
+        yield f"http://localhost:{running.server_port}"
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path, provider: str) -> Iterator[RealServer]:
+    with serving(Platform()) as platform, real_server(database_url, tmp_path, SECRET, platform, provider) as real:
+        yield real
+
+
+@pytest.mark.parametrize(
+    ("view", "locale", "scripts"),
+    [(PHONE, "fr", False), (DESKTOP, "en", True), (PHONE, "en", True)],
+    ids=["phone-fr-without-scripts", "desktop-en", "phone-en"],
+)
+def test_an_administrator_connects_a_provider(
+    view: Any, locale: str, scripts: bool, provider: str, server: RealServer, opened: Opener, complaints: list[str],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    words = WORDS[locale]
+    page = admin_of(server, opened, view, locale, scripts=scripts)
+    page.goto(f"{server.url}/district/connections")
+    page.get_by_role("button", name=words["new"]).or_(page.get_by_role("link", name=words["new"])).click()
+    seen(page, tmp_path, "providers", scripts)
+    page.get_by_role("link", name="OpenID Connect").click()
+    page.locator("#config-issuer").fill("nowhere")
+    page.locator("#config-client_secret").fill("never shown again")
+    page.get_by_role("button", name=words["connect"]).click()
+    expect(page.get_by_role("alert")).to_contain_text(words["mend"])
+    expect(page.locator("[aria-invalid]")).to_have_count(2)
+    expect(page.locator("#config-client_secret")).to_have_value("")
+    seen(page, tmp_path, "faults", scripts)
+    page.locator("#config-issuer").fill(provider)
+    page.locator("#config-client_id").fill("lti-server")
+    page.locator("#config-client_secret").fill("never shown again")
+    page.get_by_role("button", name=words["connect"]).click()
+    page.get_by_role("link", name=words["configure"]).click()
+    expect(page.locator("#config-client_id")).to_have_value("lti-server")
+    seen(page, tmp_path, "configuration", scripts)
+    assert not [one for one in complaints if "422" not in one]
+
+
+def seen(page: Page, folder: Path, name: str, scripts: bool) -> None:
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+    if scripts:  # axe is a script itself
+        looked_at(page)
+
+
+def admin_of(server: RealServer, opened: Opener, view: Any, locale: str, *, scripts: bool) -> Page:
+    """A district administrator's browser, signed in."""
+    (district,) = districts.every(server.house.database, server.house.ring)
+    token, _ = server.house.invitations.invite(StaffRole.DISTRICT_ADMIN, district.id)
+    options = {"viewport": view, "java_script_enabled": scripts, "locale": {"en": "en-GB", "fr": "fr-FR"}[locale]}
+    page = opened(f"{server.url}/signin/invitation/{token}", **options)
+    page.get_by_role("main").get_by_role("button").click()
+    return page

@@ -1,0 +1,45 @@
+"""Connecting a provider: what I connect is mine, and a connection of the other's is to me as one that never was."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import requests
+import sqlalchemy as sa
+
+from tests.functional.tenants.neighbours import Neighbours, Tenant, unused
+
+JSON = {"Accept": "application/problem+json"}
+_OIDC = sa.text("SELECT grant_id FROM provider_connection WHERE provider = 'oidc' AND ended_at IS NULL LIMIT 1")
+
+
+def connecting(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """A form with the other's own id makes nothing of theirs; their configuration is neither shown nor changed."""
+    pages = f"{here.tool_url}/district/connections"
+    listed, form = (mine.staff.get(f"{pages}/{one}", timeout=20) for one in ("new", "new/google"))
+    assert "Google" in listed.text
+    token = re.search('name="csrf_token" value="([^"]+)"', form.text)
+    assert token
+    with here.house.database.tenant(other.district.id) as connection:
+        theirs = connection.execute(_OIDC).scalar_one()
+        taken = connection.execute(sa.text("SELECT id FROM provider_connection LIMIT 1")).scalar_one()
+    with here.house.database.tenant(mine.district.id) as connection:
+        own = connection.execute(_OIDC).scalar_one()
+    made = {
+        "csrf_token": token[1],
+        "form_id": str(taken),
+        "config-client_id": str(uuid4()),
+        "config-client_secret": "x",
+    }
+    refused = mine.staff.post(f"{pages}/new/google", data=made, headers=JSON, timeout=20)
+    assert refused.status_code == 409
+    shown = mine.staff.get(f"{pages}/{own}/configuration", timeout=20)
+    assert mine.slug in shown.text
+    stolen = [mine.staff.get(f"{pages}/{one}/configuration", headers=JSON, timeout=20) for one in (theirs, unused())]
+    stolen.append(mine.staff.post(f"{pages}/{theirs}/configuration", data=made, headers=JSON, timeout=20))
+    assert [one.status_code for one in stolen] == [404, 404, 404]
+    return [listed, form, refused, shown, *stolen]
+
+
+CONNECTING = {f"connecting.{one}": connecting for one in ("index", "form", "connect", "configuration", "configure")}
