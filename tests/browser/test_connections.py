@@ -16,6 +16,8 @@ from lti_server.ids import GrantId
 from lti_server.privacy import districts
 from lti_server.privacy.districts import District
 from lti_server.privacy.grants import open_grant
+from lti_server.privacy.inference import Evidence
+from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
 from tests.browser.real_server import RealServer
@@ -74,6 +76,30 @@ def test_a_narrowed_connection_says_what_is_outside_without_barriers(
         expect(page.get_by_role("listitem").filter(has_text=line)).to_have_count(1)
     page.screenshot(path=tmp_path / "narrowed.png", full_page=True)
     looked_at(page)
+    assert not complaints
+
+
+@pytest.mark.parametrize(("view", "locale"), [(PHONE, "fr"), (DESKTOP, "en")], ids=["phone-fr", "desktop-en"])
+@pytest.mark.parametrize("evidence", Evidence)
+def test_a_connection_that_was_suspended_by_itself_says_why_and_is_resumed_without_barriers(
+    evidence: Evidence, view: Any, locale: str, server: RealServer, opened: Opener, complaints: list[str],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    house, (owner,) = server.house, districts.every(server.house.database, server.house.ring)
+    config = {"client_id": "client", "client_secret": "a secret", "district_id": "5f1a7c0000000000000000d1"}
+    grant_id = SignInHouse(house).connections.connect(owner.id, "clever", config, by="test").grant_id
+    with house.database.tenant(owner.id) as connection:
+        house.grants.suspect.on(connection, grant_id, "clever", evidence)
+        looked = "tenants_looked_at = now(), tenants_read_at = now() - interval '1 hour'"
+        connection.execute(sa.text(f"UPDATE provider_connection SET {looked}"))
+    page = staff_of(server, opened, view)
+    page.goto(f"{server.url}/district/connections/{grant_id}?lang={locale}")
+    why = {"en": "Why it is suspended", "fr": "Pourquoi elle est suspendue"}[locale]
+    expect(page.get_by_role("heading", name=why)).to_be_visible()
+    page.screenshot(path=tmp_path / "evidence.png", full_page=True)
+    looked_at(page)
+    page.locator("form[action*='/resume'] button").press("Enter")
+    expect(page.get_by_role("heading", name=why)).to_have_count(0)
     assert not complaints
 
 

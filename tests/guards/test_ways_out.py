@@ -61,6 +61,7 @@ KNOWN = {
         PROVIDERS + "transport.py HttpTransport.public_document: self.request",
     ],
     "asks a provider which school systems have let this server's application in": [
+        "plugins/classlink/lti_server_classlink/__init__.py ClassLink._applications: self._transport.request",
         "lti_server/accounts/tenant_lists.py WatchTenants._named: self._connector.tenants",
         "lti_server/accounts/tenant_lists.py WatchTenants._named: listing.tenants",
         "plugins/clever/lti_server_clever/__init__.py Clever.tenants: self._transport.pages",

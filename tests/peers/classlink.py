@@ -19,7 +19,10 @@ NORTH, SOUTH = 2222, 2223
 
 @dataclass
 class ClassLink:
-    """`people` by ClassLink's own number. Switches: `out`, `limited` (429), `withheld` (what is not told)."""
+    """`people` by ClassLink's own number; `applications` are the tenants that share their roster, and whether it is on.
+
+    Switches: `out`, `limited` (429), `withheld` (what is not told), `cap` (rows a page, whatever is asked for).
+    """
 
     client_id: str = "client-of-classlink"
     client_secret: str = "a secret of classlink"
@@ -29,6 +32,9 @@ class ClassLink:
     limited: bool = False
     withheld: tuple[str, ...] = ()
     asked: list[tuple[str, str]] = field(default_factory=list)
+    partner_key: str = "a key of the partner"
+    applications: dict[int, bool] = field(default_factory=lambda: {NORTH: True, SOUTH: True})
+    cap: int = 100
     port: int = 0
     _codes: dict[str, tuple[int, str]] = field(default_factory=dict)
     _bearers: dict[str, int] = field(default_factory=dict)
@@ -102,6 +108,7 @@ def _app(classlink: ClassLink) -> Flask:
 
     _sign_in(app, classlink)
     _info(app, classlink)
+    _applications(app, classlink)
     return app
 
 
@@ -141,3 +148,21 @@ def _info(app: Flask, classlink: ClassLink) -> None:
         if found is None:
             return make_response(jsonify({"message": "Unauthorized"}), 401)
         return jsonify({name: value for name, value in found.items() if name not in classlink.withheld})
+
+
+def _applications(app: Flask, classlink: ClassLink) -> None:
+    @app.get("/applications")
+    def applications() -> Response:
+        if request.headers.get("Authorization") != f"Bearer {classlink.partner_key}":
+            return make_response(jsonify({"status": 0, "message": "Unauthorized"}), 401)
+        rows = [
+            {
+                "id": number, "tenant_name": f"Tenant {number}", "tenant_id": number, "bearer": f"bearer-{number}",
+                "enabled": "true" if is_on else "false", "tenant_status": "Active",
+                "oneroster_application_id": f"app{number}%3D",
+            }
+            for number, is_on in classlink.applications.items()
+        ]  # fmt: skip
+        first = int(request.args.get("offset", "0"))
+        most = min(int(request.args.get("limit", "100")), classlink.cap)
+        return jsonify({"status": 1, "applications": rows[first : first + most]})

@@ -13,6 +13,7 @@ from lti_server.providers import BrokeContract, Response
 
 SITE = "https://launchpad.classlink.com"
 API = "https://nodeapi.classlink.com"
+PROXY = "https://oneroster-proxy.apis.classlink.com"
 
 SCOPE = "email,profile"
 """With a comma, where RFC 6749 3.3 has a space."""
@@ -58,8 +59,45 @@ def number_in(found: Mapping[str, Any], name: str) -> str:
     said = found.get(name)
     text = str(said) if isinstance(said, (int, str)) and not isinstance(said, bool) else ""
     if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
-        raise BrokeContract(f"ClassLink's answer about who signed in has no {name}. Tell ClassLink.")
+        raise BrokeContract(f"ClassLink's answer has no {name}. Tell ClassLink.")
     return text
 
 
 LONGEST_NUMBER = 20
+PAGE = 100
+MOST_APPLICATIONS = 50_000
+
+
+def applications_url(proxy: str) -> str:
+    return f"{proxy}/applications"
+
+
+def applications(answer: Response) -> list[Mapping[str, Any]]:
+    """The rows of one page of the applications that a partner's key reaches: one a tenant, as a rule.
+
+    Raises:
+        BrokeContract: it is no such page; then the whole list counts for nothing.
+    """
+    said = answer.json() if answer.status == 200 else None
+    rows = said.get("applications") if isinstance(said, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BrokeContract(f"ClassLink's list of applications is not what it was ({answer.status}). Tell ClassLink.")
+    return rows
+
+
+def application_id(row: Mapping[str, Any]) -> str:
+    """What a row is known by.
+
+    Raises:
+        BrokeContract: it has no id.
+    """
+    found = row.get("oneroster_application_id")
+    if not isinstance(found, str) or not found:
+        raise BrokeContract("ClassLink's list of applications has a row without an id. Tell ClassLink.")
+    return found
+
+
+def is_on(row: Mapping[str, Any]) -> bool:
+    """Whether the tenant lets the application in. `enabled` is a text, "true" or "false"; not sure: other states."""
+    enabled, status = row.get("enabled", "true"), row.get("tenant_status", "Active")
+    return str(enabled).lower() == "true" and str(status).lower() == "active"

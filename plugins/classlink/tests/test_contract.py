@@ -1,4 +1,4 @@
-"""The plugin keeps the contract of a login provider."""
+"""The plugin keeps the contracts of a login provider and of a list of tenants."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lti_server_classlink import ClassLink
 
-from lti_server.testing import LoginProviderContract
+from lti_server.testing import LoginProviderContract, TenantListContract
 
 RECORDING = Path(__file__).parent / "recordings" / "sign-in.json"
 CONFIG: dict[str, object] = {"client_id": "client-of-classlink", "client_secret": "a secret of classlink"}
@@ -17,3 +17,9 @@ class TestContract(LoginProviderContract):
     provider = ClassLink
     config: ClassVar[dict[str, object]] = CONFIG
     recording = RECORDING
+
+
+class TestContractOfItsTenants(TenantListContract):
+    provider = ClassLink
+    config: ClassVar[dict[str, object]] = {**CONFIG, "partner_key": "a key of the partner"}
+    recording = Path(__file__).parent / "recordings" / "tenants.json"
