@@ -43,13 +43,14 @@ from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
 from lti_server.own_page import OwnPages
 from lti_server.policy_pages import StaffContracts, contract_pages, notice_pages
-from lti_server.privacy import guardian_views, log_views, signal_views
+from lti_server.privacy import guardian_views, log_views
 from lti_server.privacy import views as audit_views
 from lti_server.privacy.grant_receipt import receipt_file
 from lti_server.privacy.grant_view import GrantView
 from lti_server.progress import views as progress_views
 from lti_server.settings import Settings
 from lti_server.sign_in_parts import SignInHouse
+from lti_server.signal_parts import SignalHouse
 from lti_server.web import home, languages
 from lti_server.web.api import init_api
 from lti_server.web.cookies import set_token
@@ -65,7 +66,7 @@ COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
     "signals", "requests", "people", "me", "incidents", "sign_in", "learn", "own_sessions",
-    "connecting",
+    "connecting", "deletion",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -107,8 +108,7 @@ def create_app(house: House) -> Flask:
     app.register_blueprint(home.blueprint(house.catalogue))
     app.register_blueprint(audit_views.blueprint(house.document_keys.public_jwks))
     app.register_blueprint(registration_views.blueprint(house.registration_invitations, Tool(settings.base_url)))
-    app.register_blueprint(signal_views.blueprint(lambda: house.grants.signals))
-    for pages in (*_ways_in(house), *_pages(house)):
+    for pages in (*_ways_in(house), *SignalHouse(house).views(), *_pages(house)):
         app.register_blueprint(pages)
     api = init_api(app)
     api.register_blueprint(_progress(house))

@@ -80,6 +80,7 @@ class Door(StrEnum):
     OWN_PAGE = "own_page"
     TENANT = "tenant"
     CONNECTION = "connection"
+    DELETION = "deletion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

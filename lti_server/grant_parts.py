@@ -11,7 +11,6 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.adoption import Adopt
 from lti_server.accounts.corrections import Restrictions
-from lti_server.accounts.signed_out import end_sessions
 from lti_server.accounts.withdrawal import SignIns
 from lti_server.db import Database
 from lti_server.ids import Clock, DistrictId, GrantId
@@ -33,11 +32,11 @@ from lti_server.privacy.inference import SuspendOnEvidence
 from lti_server.privacy.journal import Journal
 from lti_server.privacy.model import Policy
 from lti_server.privacy.revocation import Withdraw
-from lti_server.privacy.signals import HeedSignals
 from lti_server.privacy.upstream import GiveBack
 from lti_server.privacy.withdrawn_again import WithdrawAgain
 from lti_server.progress.withdrawal import Frozen, Grades
 from lti_server.providers.connector import Connector
+from lti_server.providers.manifest import Capability
 from lti_server.providers.registry import Registry
 from lti_server.providers.spi import GrantRevoker
 from lti_server.providers.transport import HttpTransport
@@ -133,26 +132,13 @@ class GrantParts:
     def receivers(self) -> PlatformReceivers:
         return PlatformReceivers(self.registry)
 
-    @cached_property
-    def signals(self) -> HeedSignals:
-        """What providers say by themselves."""
-        return HeedSignals(
-            database=self.database,
-            district=self.entered,
-            doors=self.doors(),
-            config_of=self.receivers,
-            connector=self.connector,
-            fence=self.fence,
-            withdraw=self.withdraw,
-            end_sessions=end_sessions,
-            clock=self.clock,
-        )
-
     def signal_addresses(self, grant: GrantView) -> list[str]:
         """Where the other side of a grant may say by itself that it ends, by each plugin that understands it."""
-        if grant.provider != "lti" or GrantState(grant.state) in WITHDRAWN:
+        if GrantState(grant.state) in WITHDRAWN:
             return []
-        return [f"{self.base_url}/signals/{name}?grant={grant.id}" for name in self.receivers.names()]
+        own = [one.name for one in self.registry().enabled(Capability.SIGNALS) if one.name == grant.provider]
+        names = self.receivers.names() if grant.provider == "lti" else own
+        return [f"{self.base_url}/signals/{name}?grant={grant.id}" for name in names]
 
     def handlers(self) -> dict[str, Handler]:
         """What the worker runs, by task name."""

@@ -51,6 +51,7 @@ def what_was_done(entry: Logged) -> str:
         "person export": _("Somebody took a copy of everything that is kept about you."),
         "person correct": _("Something about you was put right."),
         "person restrict": _("It was changed who may be told about you."),
+        "signal": _("The system that you sign in with has told us something about your account there."),
         "session end": _("Somebody ended your sessions: you had to sign in again."),
         "account link": _("You connected another account of yours."),
         "person merge": _("Two accounts here were found to be yours, and became one."),

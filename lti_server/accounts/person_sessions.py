@@ -12,7 +12,7 @@ from lti_server.accounts.model import Kind
 from lti_server.accounts.withdrawal import close_sessions
 from lti_server.db import Database, Door, enter_by, open_door
 from lti_server.ids import Clock, DistrictId, GrantId, IdentityId, PersonId, SessionId, new_id
-from lti_server.privacy.crypto import new_token, token_hash
+from lti_server.privacy.crypto import DistrictKeys, new_token, token_hash
 
 # A lesson's afternoon, and a shared computer that nobody has touched for an hour.
 SESSION_LIFE = timedelta(hours=12)
@@ -56,8 +56,12 @@ def open_session(
     kind: Kind,
     locale: str,
     now: datetime,
+    at_provider: bytes | None = None,
 ) -> Opened:
-    """A session of its own at every sign-in, so that none can be fixed before. The grant must stand (LG001)."""
+    """A session of its own at every sign-in, so that none can be fixed before. The grant must stand (LG001).
+
+    `at_provider` is `provider_session_hash` of what the provider calls this sign-in, where it calls it something.
+    """
     cookie, session_id, until = new_token(), SessionId(new_id()), now + SESSION_LIFE
     connection.execute(
         _OPEN,
@@ -65,10 +69,16 @@ def open_session(
             "id": session_id, "district": district_id, "person": person_id, "identity": identity_id,
             "grant": grant_id, "epoch": epoch, "role": "teacher" if kind is Kind.STAFF else "pupil",
             "locale": locale, "cookie": token_hash(cookie), "now": now, "until": until,
+            "at_provider": at_provider,
         },
     )  # fmt: skip
     open_door(connection, Door.SESSION, token_hash(cookie), session_id, until)
     return Opened(session_id=session_id, cookie=cookie)
+
+
+def provider_session_hash(keys: DistrictKeys, issuer: str, client_id: str, session: str) -> bytes:
+    """A provider's own name of a sign-in (`sid`), keyed: it finds the session that a logout there ends, and no more."""
+    return keys.lookup("provider_session", f"{issuer}\n{client_id}\n{session}")
 
 
 class PersonSessions:
@@ -112,8 +122,9 @@ class PersonSessions:
 
 _OPEN = sa.text(
     "INSERT INTO session (id, district_id, person_id, identity_id, role, grant_id, grant_epoch, locale, cookie_hash,"
-    " created_at, last_seen_at, expires_at)"
-    " VALUES (:id, :district, :person, :identity, :role, :grant, :epoch, :locale, :cookie, :now, :now, :until)"
+    " created_at, last_seen_at, expires_at, provider_session_hash)"
+    " VALUES (:id, :district, :person, :identity, :role, :grant, :epoch, :locale, :cookie, :now, :now, :until,"
+    " :at_provider)"
 )
 _READ = sa.text(
     """

@@ -78,6 +78,7 @@ IDENTITIES = Table(
             **about("subject_hash", "finds the identity again", form=Form.HASHED),
             "subject": element(schedule.APP_ID, form=Form.SEALED, why="the id there, where the contract keeps it"),
             **about("created_at ended_at", "since when, and until when"),
+            **about("held_at", "since when the provider has it disabled, so that it lets nobody in here"),
             **nobody("district_id", "the tenant"),
         }
     ),
@@ -110,6 +111,7 @@ SESSIONS = Table(
             **about("lesson_id activity_id locale", "what was opened, and in which language"),
             **about("identity_id", "by which identity somebody signed in"),
             **about("created_at ticket_used_at last_seen_at expires_at ended_at", "when"),
+            **about("provider_session_hash", "which sign-in it is at the provider", form=Form.HASHED),
             **nobody("ticket_hash ticket_expires_at cookie_hash", "hashes of random keys of the browser"),
             **nobody("grant_epoch", "the epoch of the grant"),
             **nobody("district_id", "the tenant"),

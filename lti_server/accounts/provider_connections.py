@@ -141,6 +141,8 @@ class ProviderConnections:
                 raise Conflict("This is connected already. Change it on the page of the connection.")
             else:
                 connection_id, grant_id = row.id, GrantId(row.grant_id)
+            # By its grant the commands find it, and what the provider says by itself; also once it is withdrawn.
+            open_door(connection, Door.GRANT, self._doors().of(Door.GRANT, str(grant_id)), grant_id)
             sealed = district.keys.seal("provider_connection", "sealed", connection_id, json.dumps(dict(config)))
             connection.execute(_CONFIGURE, {"id": connection_id, "sealed": sealed})
             self._note(connection, district, by, provider, grant_id)
@@ -215,6 +217,11 @@ class ProviderConnections:
             NotFound: no district has connected it.
         """
         return self._by(Door.TENANT, self._doors().of(Door.TENANT, provider, tenant))
+
+    def of_grant(self, connection: Connection, grant_id: GrantId) -> Connected | None:
+        """The connection of a grant of the entered district, a suspended one too; None where it is none, or over."""
+        row = connection.execute(_OF_GRANT, {"grant": grant_id}).one_or_none()
+        return None if row is None else self._read(connection, row)
 
     def of_district(self, slug: str, provider: str) -> list[Connected]:
         """The live connections of a district to one provider, oldest first; none for a district that is not here."""
@@ -339,6 +346,10 @@ WHERE c.ended_at IS NULL AND g.state = 'active' AND 'signin' = ANY (g.uses)
 """
 _ONE = sa.text(_STANDING + "AND c.id = :id")
 _EVERY = sa.text(_STANDING + "AND c.provider = :provider ORDER BY c.connected_at, c.id")
+_OF_GRANT = sa.text(
+    "SELECT id, grant_id, provider, tenant, sealed FROM provider_connection WHERE grant_id = :grant"
+    " AND ended_at IS NULL"
+)
 _WAYS_IN = sa.text(
     "SELECT DISTINCT c.provider FROM provider_connection c JOIN grants g ON g.id = c.grant_id"
     " WHERE c.ended_at IS NULL AND g.state = 'active' AND 'signin' = ANY (g.uses) ORDER BY c.provider"

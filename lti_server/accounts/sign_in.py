@@ -15,7 +15,8 @@ from lti_server.accounts import store as people
 from lti_server.accounts.adult_providers import lets_in
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kind, Known, Subject
-from lti_server.accounts.person_sessions import Opened, open_session
+from lti_server.accounts.person_sessions import Opened, open_session, provider_session_hash
+from lti_server.accounts.person_signals import held
 from lti_server.accounts.provider_connections import Connected, ProviderConnections
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.sign_in_states import IssuedSignIn, SignInState, SignInStates
@@ -213,8 +214,7 @@ class SignIn:
                     connection, district.keys, arrival.subject, kind=kind, source=source,
                     keep_subject=kept.keep_subject,
                 )  # fmt: skip
-            if known.wrapped_key is None:
-                raise refused("erased")
+            self._may_come_in(connection, known)
             if former:
                 known = people.add_identity(
                     connection, district.keys, known, arrival.subject, source=source, keep_subject=kept.keep_subject
@@ -224,7 +224,7 @@ class SignIn:
             opened = open_session(
                 connection, district_id=connected.district_id, person_id=known.person_id,
                 identity_id=known.identity_id, grant_id=connected.grant_id, epoch=epoch, kind=kind, locale=locale,
-                now=now,
+                now=now, at_provider=arrival.session_hash,
             )  # fmt: skip
             said = {"policy": kept.policy_hash, "refused": dict(kept.refused)}
             log.record(connection, _entry(arrival, known.person_id, said, kept.elements))
@@ -239,6 +239,13 @@ class SignIn:
         found = people.find(connection, hashes, grant_id)
         first = next((found[one] for one in hashes if one in found), None)
         return first, first is not None and hashes[0] not in found
+
+    def _may_come_in(self, connection: Connection, known: Known) -> None:
+        """Read under the lock of the subject, which a signal of the provider waits for (person_signals.py)."""
+        if known.wrapped_key is None:
+            raise refused("erased")
+        if held(connection, known.identity_id):
+            raise refused("held")
 
     def _stands(self, connection: Connection, arrival: _Arrival) -> tuple[int, ContractId]:
         """The grant's epoch and the contract in force, read at the moment of use (law 3)."""
@@ -294,6 +301,13 @@ class _Arrival:
     def _subject(self, subject: str) -> Subject:
         who = self.identity
         return Subject(provider=self.connected.provider, issuer=who.issuer, client_id=who.client_id, subject=subject)
+
+    @property
+    def session_hash(self) -> bytes | None:
+        """What the provider calls this sign-in, keyed; none where it has no name, or one that nobody could ask for."""
+        who, keys = self.identity, self.district.keys
+        called = who.provider_session_id
+        return provider_session_hash(keys, who.issuer, who.client_id, called) if _is_key(called) else None
 
     @property
     def kind(self) -> Kind:

@@ -28,6 +28,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "declined": N_("You were not signed in there, or the sign-in was used already. Begin it again."),
         "busy": N_("Too many people sign in there now. Try again in a minute."),
         "provider-failed": N_("The other side did not sign you in. Try again later, or tell your teacher."),
+        "held": N_("The other side has locked this account. Once you have it back there, sign in again."),
         "erased": N_("This account was erased. Ask your teacher or your district."),
     }
 )  # fmt: skip

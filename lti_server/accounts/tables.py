@@ -61,6 +61,7 @@ identity = sa.Table(
     sa.Column("subject", sa.LargeBinary),
     sa.Column("created_at", UTC, nullable=False),
     sa.Column("ended_at", UTC),
+    sa.Column("held_at", UTC),
     sa.Index(
         "identity_is_one_person",
         "district_id",

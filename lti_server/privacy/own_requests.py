@@ -99,22 +99,41 @@ class OwnRequests:
             raise InvalidInput(f"Write in at most {LONGEST} characters what you ask for.")
         if has_card_number(said):
             raise InvalidInput("This looks like the number of a payment card. Leave it out: it is never needed here.")
-        now, case_id = self._clock.now(), new_id()
         with self._database.tenant(district_id) as connection:
             district = self._district(connection)
-            # The row stays locked: two who ask at once are counted one after the other.
-            subject = self._subject_of(connection, district.keys, person_id, now, lock=True)
-            if subject is None or subject.key is None:
-                raise NotFound("This account was erased.")
+            subject = self._living(connection, district, person_id)
             self._not_too_many(connection, person_id)
-            sealed = subject.key.seal("own_request", "sealed", case_id, said) if said else None
-            connection.execute(
-                own_request.insert().values(
-                    id=case_id, district_id=district_id, person_id=person_id, wish=wish, sealed=sealed,
-                    received_at=now, due_on=self._due_on(connection, district, now), expires_at=now + KEPT,
-                )
-            )  # fmt: skip
-            self._log(connection, district.keys, f"person:{person_id}", "own request", person_id, log.Interest.OWN_DATA)
+            self._open(connection, district, subject, Wish(wish), said)
+
+    def erase_on(self, connection: Connection, district: District, person_id: PersonId) -> UUID:
+        """Open the case of somebody who asked their provider for an erasure; the one that is open already is it.
+
+        Raises:
+            NotFound: the person was erased.
+        """
+        subject = self._living(connection, district, person_id)
+        found = connection.execute(_OPEN_ERASURE, {"person": person_id}).scalar_one_or_none()
+        return found or self._open(connection, district, subject, Wish.ERASE, "")
+
+    def _living(self, connection: Connection, district: District, person_id: PersonId) -> DataSubject:
+        """Whoever asks. The row stays locked: two who ask at once are counted one after the other."""
+        subject = self._subject_of(connection, district.keys, person_id, self._clock.now(), lock=True)
+        if subject is None or subject.key is None:
+            raise NotFound("This account was erased.")
+        return subject
+
+    def _open(self, connection: Connection, district: District, subject: DataSubject, wish: Wish, said: str) -> UUID:
+        now, case_id, person_id = self._clock.now(), new_id(), subject.person_id
+        assert subject.key is not None
+        sealed = subject.key.seal("own_request", "sealed", case_id, said) if said else None
+        connection.execute(
+            own_request.insert().values(
+                id=case_id, district_id=district.id, person_id=person_id, wish=wish.value, sealed=sealed,
+                received_at=now, due_on=self._due_on(connection, district, now), expires_at=now + KEPT,
+            )
+        )  # fmt: skip
+        self._log(connection, district.keys, f"person:{person_id}", "own request", person_id, log.Interest.OWN_DATA)
+        return case_id
 
     def of_person(self, connection: Connection, subject: DataSubject) -> list[OwnCase]:
         """What somebody has asked, newest first, without what was written."""
@@ -180,6 +199,11 @@ class OwnRequests:
             object_id=person_id, population="person", interest=why,
         )  # fmt: skip
         log.record(connection, entry)
+
+
+_OPEN_ERASURE = sa.text(
+    "SELECT id FROM own_request WHERE person_id = :person AND wish = 'erase' AND answered_at IS NULL LIMIT 1"
+)
 
 
 def _answer(connection: Connection, case_id: UUID, *, by: str, at: datetime) -> PersonId | None:

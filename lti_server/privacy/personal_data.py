@@ -15,6 +15,10 @@ from lti_server.privacy.log_reading import MOST, Stay, entries_about
 
 _DROP_CONSENTS = sa.text("DELETE FROM consent WHERE person_id = :person")
 _DROP_REQUESTS = sa.text("DELETE FROM own_request WHERE person_id = :person")
+# Whoever asked their provider for it still reads on the page of that deletion that it is done.
+_FORGET_RECEIPTS = sa.text(
+    "UPDATE signal_receipt SET person_id = NULL, case_id = NULL, erased_at = :at WHERE person_id = :person"
+)
 _GRANT = "the leave of a connection, and its end; of a system, not of a person"
 
 LOG = Table(
@@ -44,6 +48,22 @@ OWN_REQUESTS = Table(
             ),
             "sealed": Column(why="in their own words; gone once answered, or in 90 days", about=True, form=Form.SEALED),
             **about("expires_at answered_by", "until when the words are kept, and who answered"),
+            **nobody("district_id", "the tenant"),
+        }
+    ),
+)
+SIGNAL_RECEIPTS = Table(
+    name="signal_receipt",
+    mine="t.person_id = :person",
+    columns=MappingProxyType(
+        {
+            **about(
+                "id person_id provider kind outcome sessions", "what a provider said about somebody, and the effect"
+            ),
+            **about("occurred_at received_at acted_at expires_at", "when, and until when this is kept"),
+            **about("case_id", "what the district was asked for by it"),
+            **nobody("grant_id", "by which connection"),
+            **nobody("erased_at", "that the person of a deletion is erased; the id is gone then"),
             **nobody("district_id", "the tenant"),
         }
     ),
@@ -131,6 +151,7 @@ OTHERS = (
         name="provider_signal",
         columns=nobody("district_id provider signal_hash received_at expires_at", "that a signal was heeded"),
     ),
+    SIGNAL_RECEIPTS,
     Table(
         name="erasure",
         mine="t.person_id = :person",
@@ -200,6 +221,7 @@ class LogData:
     def erase(self, connection: Connection, subject: DataSubject) -> Mapping[str, int]:
         """Consents and requests: whoever destroys the key has made every word of the log about them unreadable."""
         mine = {"person": subject.person_id}
+        connection.execute(_FORGET_RECEIPTS, {**mine, "at": subject.at})
         gone = {
             "consents": connection.execute(_DROP_CONSENTS, mine).rowcount,
             "requests": connection.execute(_DROP_REQUESTS, mine).rowcount,

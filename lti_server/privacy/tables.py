@@ -167,6 +167,26 @@ provider_signal = sa.Table(
     sa.PrimaryKeyConstraint("district_id", "provider", "signal_hash"),
 )
 
+signal_receipt = sa.Table(
+    "signal_receipt",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), nullable=False, index=True),
+    sa.Column("person_id", sa.ForeignKey("person.id")),
+    sa.Column("case_id", sa.Uuid),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("sessions", sa.Integer, nullable=False),
+    sa.Column("occurred_at", UTC, nullable=False),
+    sa.Column("received_at", UTC, nullable=False),
+    sa.Column("acted_at", UTC, nullable=False),
+    sa.Column("erased_at", UTC),
+    sa.Column("expires_at", UTC, nullable=False, index=True),
+    sa.Index("ix_signal_receipt_person_id", "person_id", postgresql_where=sa.text("person_id IS NOT NULL")),
+)
+
 log_entry = sa.Table(
     "log_entry",
     metadata,

@@ -18,6 +18,7 @@ from lti_server.providers.manifest import (
     ConfigValues,
     FieldUse,
     Manifest,
+    SignalAnswers,
     standard_fields,
 )
 from lti_server.providers.records import (
@@ -95,6 +96,7 @@ __all__ = [
     "ScoreOutcome",
     "ScoreReceipt",
     "Signal",
+    "SignalAnswers",
     "SignalKind",
     "SignalReceiver",
     "SignalRequest",

@@ -41,6 +41,19 @@ CAPABILITY_METHODS: Final[Mapping[Capability, tuple[str, ...]]] = {
 }
 
 
+class SignalAnswers(StrEnum):
+    """How a message to `/signals/<name>` is answered, as its sender wants it. Since 1.2."""
+
+    ACCEPTED = "accepted"
+    """202 with what was done; a refusal is a problem document."""
+    SECURITY_EVENT = "security_event"
+    """202 without a body; 400 with `err` and `description` (RFC 8935, 2.2 and 2.3)."""
+    LOGOUT = "logout"
+    """200; 400 with `error` (OpenID Connect Back-Channel Logout 1.0, 2.8)."""
+    CALLBACK = "callback"
+    """200, to a deletion with `url` and `confirmation_code` of the page that says what became of it."""
+
+
 class ConfigKind(StrEnum):
     TEXT = "text"
     URL = "url"
@@ -145,6 +158,7 @@ class Manifest:
     element for that role, is refused and counted. `tenant` names the configuration field that says which school
     system of the provider a connection is; only identities of that tenant come in by it. Since 1.1.
     `adults_only`: children may not use the provider; who is not known as staff does not come in by it. Since 1.2.
+    `answers` is for a receiver of signals. Since 1.2.
     """
 
     name: str
@@ -157,6 +171,7 @@ class Manifest:
     title: str = ""
     tenant: str = ""
     adults_only: bool = False
+    answers: SignalAnswers = SignalAnswers.ACCEPTED
 
     def element(self, name: str, role: PersonRole) -> str | None:
         """The element of a field for a person of this role; none means refuse (design law 1)."""

@@ -30,6 +30,10 @@ FitsIssuer = Callable[[str, Mapping[str, Any]], bool]
 """Whether an ID token's issuer, with its claims, is the one that discovery named."""
 
 
+class SpoiledToken(BrokeContract):
+    """The token itself is not in order; what the provider publishes is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenIdProvider:
     """What a discovery document says, as far as a sign-in needs it; an address that is not said is empty."""
@@ -97,7 +101,7 @@ def verified(
     Raises:
         BrokeContract: they are not. RateLimited, Unavailable: its keys cannot be read.
     """
-    header, claims = _signed(transport, provider.jwks_uri, id_token)
+    header, claims = signed(transport, provider.jwks_uri, id_token)
     token = CodeIDToken(claims, header, None, {"client_id": client_id, "nonce": nonce, "access_token": access_token})
     now = int(clock.now().timestamp())
     try:
@@ -116,8 +120,12 @@ def verified(
     return dict(claims)
 
 
-def _signed(transport: Transport, jwks_uri: str, id_token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a token whose signature fits a published key; an unknown `kid` reads the keys anew."""
+def signed(transport: Transport, jwks_uri: str, id_token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims of a token whose signature fits a published key; an unknown `kid` reads the keys anew.
+
+    Raises:
+        SpoiledToken: it does not. BrokeContract: the keys are none. RateLimited, Unavailable: they cannot be read.
+    """
     if not id_token or len(id_token) > LONGEST_ID_TOKEN:
         raise _spoiled("there is none, or it is too long")
     for max_age_s in (KEYS_S, 0):
@@ -187,5 +195,5 @@ def _address(said: Mapping[str, Any], name: str) -> str:
         return ""
 
 
-def _spoiled(why: str) -> BrokeContract:
-    return BrokeContract(f"The ID token is refused: {why}.")
+def _spoiled(why: str) -> SpoiledToken:
+    return SpoiledToken(f"The ID token is refused: {why}.")

@@ -217,6 +217,8 @@ class SignalKind(StrEnum):
     ACCOUNT_ENABLED = "account_enabled"
     ACCOUNT_PURGED = "account_purged"
     CREDENTIAL_CHANGED = "credential_changed"
+    ACCOUNT_SUSPECT = "account_suspect"
+    """The provider doubts an account and has not closed it; somebody has to look. Since 1.2."""
     DATA_DELETION = "data_deletion"
     VERIFICATION = "verification"
 
@@ -225,7 +227,9 @@ class SignalKind(StrEnum):
 class Signal:
     """One verified message. `signal_id` is the provider's own (`jti`), by which a repeat is known.
 
-    Without `subject` it is about the whole `tenant`. `occurred_at` is aware UTC.
+    Without `subject` and `provider_session_id` it is about the whole `tenant`. `issuer` and `subject` are those of
+    `SourceIdentity`; `provider_session_id` is one sign-in of theirs. `occurred_at` is aware UTC. `note` is what the
+    provider adds for the log: a word of its own, never about anybody. Since 1.2.
     """
 
     kind: SignalKind
@@ -235,6 +239,7 @@ class Signal:
     subject: str = ""
     tenant: str = ""
     provider_session_id: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

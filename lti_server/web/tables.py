@@ -31,10 +31,16 @@ session = sa.Table(
     sa.Column("ended_at", UTC),
     sa.Column("identity_id", sa.ForeignKey("identity.id")),
     sa.Column("last_seen_at", UTC),
+    sa.Column("provider_session_hash", sa.LargeBinary),
     sa.UniqueConstraint("ticket_hash", name="uq_session_ticket_hash"),
     sa.UniqueConstraint("cookie_hash", name="uq_session_cookie_hash"),
     sa.Index("ix_session_person_id", "person_id"),
     sa.Index("ix_session_expires_at", "expires_at"),
+    sa.Index(
+        "ix_session_provider_session_hash",
+        "provider_session_hash",
+        postgresql_where=sa.text("provider_session_hash IS NOT NULL"),
+    ),
     sa.Index("ix_session_identity_id", "identity_id", postgresql_where=sa.text("identity_id IS NOT NULL")),
 )
 

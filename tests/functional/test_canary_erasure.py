@@ -15,15 +15,18 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 from sqlalchemy.engine import make_url
 
 from lti_server import cli
+from lti_server.accounts.person_sessions import provider_session_hash
 from lti_server.app import House, build_house, create_app
 from lti_server.cli import Commands, main, person
 from lti_server.ids import PersonId
 from lti_server.migrate import upgrade
 from lti_server.postgres import BundledPostgres
+from lti_server.privacy.districts import District
 from lti_server.privacy.holdings import Form
 from lti_server.privacy.log_sealer import SealLog
 from lti_server.privacy.rights import Asked
@@ -143,7 +146,23 @@ def come(site: Site, platform: Platform) -> str:
     asked = Asked(by="test", act="person correct", reason=REASON)
     site.house.rights.correct.put(owner.id, PersonId(person_id), "nickname", RIGHT, asked)
     site.house.rights.own_requests.ask(owner.id, PersonId(person_id), "question", WISH)
+    _signalled(site, owner, person_id)
     return str(person_id)
+
+
+def _signalled(site: Site, owner: District, person_id: object) -> None:
+    """A provider has named a session of the pupil, and said something about them."""
+    with site.house.database.tenant(owner.id) as connection:
+        hashed = provider_session_hash(owner.keys, "https://id.example", "client", "a sign-in there")
+        connection.execute(sa.text("UPDATE session SET provider_session_hash = :hash"), {"hash": hashed})
+        connection.execute(
+            sa.text(
+                "INSERT INTO signal_receipt (id, district_id, grant_id, person_id, provider, kind, outcome, sessions,"
+                " occurred_at, received_at, acted_at, expires_at) SELECT gen_random_uuid(), district_id, id, :person,"
+                " 'oidc', 'sessions_revoked', 'sessions_ended', 1, now(), now(), now(), now() + '90 days' FROM grants"
+            ),
+            {"person": person_id},
+        )
 
 
 def traces(site: Site, person_id: str) -> dict[str, bytes]:

@@ -41,7 +41,7 @@ HASHES = {
     "lesson_token.token_hash", "link_intent.intent_hash", "log_entry.leaf_hash", "log_link.hash",
     "person_field.fingerprint", "person_field.lookup",
     "platform_invitation.token_hash", "provider_signal.signal_hash", "session.cookie_hash", "session.ticket_hash",
-    "spent_nonce.nonce_hash",
+    "session.provider_session_hash", "spent_nonce.nonce_hash",
 }  # fmt: skip
 PROCESSES: list[House] = []
 Row = sa.Row[Any]

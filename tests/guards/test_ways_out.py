@@ -56,6 +56,7 @@ KNOWN = {
     ],
     "reads public documents of a provider, its addresses and keys, or checks claims that are here": [
         PROVIDERS + "oidc.py _keys: transport.public_document",
+        "plugins/google/lti_server_google/signals.py _published: transport.public_document",
         PROVIDERS + "oidc.py discover: transport.public_document",
         PROVIDERS + "oidc.py verified: CodeIDToken",
         PROVIDERS + "transport.py HttpTransport.public_document: self.request",
@@ -68,7 +69,7 @@ KNOWN = {
     ],
     "gives a token back to whoever made it (law 4)": [
         "lti_server/privacy/upstream.py GiveBack.run_job: revoker.revoke",
-        "plugins/oidc/lti_server_oidc/__init__.py OpenIdConnect.revoke: self.client.revoke",
+        "plugins/oidc/lti_server_oidc/__init__.py OpenIdLogin.revoke: self.client.revoke",
     ],
     "takes a score back with `DeliverGrade`, which asks the gate": [
         "lti_server/privacy/erasure.py Erase._clear_grades: self._grades.send",

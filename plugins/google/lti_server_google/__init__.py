@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from lti_server_oidc import OpenIdConnect
+from lti_server_oidc import OpenIdLogin
 
-from lti_server.providers import AuthorizeRequest, Capability, ConfigField, Manifest, SourceIdentity, standard_fields
+from lti_server.providers import (
+    AuthorizeRequest,
+    Capability,
+    ConfigField,
+    Manifest,
+    Signal,
+    SignalAnswers,
+    SignalReceiver,
+    SignalRequest,
+    SourceIdentity,
+    standard_fields,
+)
 from lti_server.providers.oidc import OpenIdProvider, discover
 from lti_server_google.mapping import FIELDS, person, tenant
+from lti_server_google.signals import signals
 
 ISSUER = "https://accounts.google.com"
 # Google's own reference names both spellings of the issuer in ID tokens.
 ISSUERS = frozenset({ISSUER, "accounts.google.com"})
 
 
-class Google(OpenIdConnect):
+class Google(OpenIdLogin, SignalReceiver):
     """Accounts of a Workspace domain. The `hd` claim decides which; the parameter of that name is a hint alone."""
 
     manifest: ClassVar[Manifest] = Manifest(
         name="google",
         version="0.1.0",
-        spi_version=(1, 1),
+        spi_version=(1, 2),
         title="Google",
-        capabilities=frozenset({Capability.LOGIN, Capability.REVOKE}),
+        capabilities=frozenset({Capability.LOGIN, Capability.REVOKE, Capability.SIGNALS}),
         config=(
             ConfigField(name="client_id", help="Of the OAuth client in the Google Cloud console."),
             ConfigField(name="client_secret", secret=True, help="Its secret."),
             ConfigField(name="domain", required=False, help="The Workspace domain of your district: district.example."),
         ),
         tenant="domain",
+        answers=SignalAnswers.SECURITY_EVENT,
         hosts=("accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com"),
         fields=standard_fields(*FIELDS),
     )
+
+    def parse(self, request: SignalRequest) -> Sequence[Signal]:
+        """Google's security events; a logout there is none of them, and nobody is told of it."""
+        return list(
+            signals(request, client_id=self.client_id, issuer=ISSUER, transport=self.transport, clock=self.clock)
+        )
 
     def provider(self) -> OpenIdProvider:
         return discover(self.transport, ISSUER)

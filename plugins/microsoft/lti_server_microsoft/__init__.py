@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lti_server_oidc import OpenIdConnect
+from lti_server_oidc import OpenIdLogin
 
 from lti_server.providers import (
     AuthorizeRequest,
@@ -26,7 +26,7 @@ CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Microsoft(OpenIdConnect):
+class Microsoft(OpenIdLogin):
     """Accounts of a tenant of Microsoft Entra. Whose they are is `tid` and `oid`; an e-mail there is anybody's word."""
 
     manifest: ClassVar[Manifest] = Manifest(

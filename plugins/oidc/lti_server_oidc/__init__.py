@@ -1,8 +1,8 @@
-"""Signing in with any OpenID provider: discovery, authorisation code flow with PKCE and nonce, verified ID token."""
+"""Signing in with any OpenID provider: discovery, code flow with PKCE and nonce, verified ID token, logout there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lti_server.providers import (
@@ -16,6 +16,10 @@ from lti_server.providers import (
     GrantRevoker,
     LoginProvider,
     Manifest,
+    Signal,
+    SignalAnswers,
+    SignalReceiver,
+    SignalRequest,
     SourceIdentity,
     SourceToken,
     Transport,
@@ -23,40 +27,16 @@ from lti_server.providers import (
 )
 from lti_server.providers.oauth import Client, OAuth
 from lti_server.providers.oidc import OpenIdProvider, check_issuer, discover, verified
+from lti_server_oidc.logout import logout
 from lti_server_oidc.mapping import FIELDS, person, text
 
 SCOPES = "openid profile email"
 
 
-class OpenIdConnect(LoginProvider, GrantRevoker):
-    """One OpenID provider, which discovery describes. A subclass for one vendor says what differs there."""
+class OpenIdLogin(LoginProvider, GrantRevoker):
+    """Signing in at one OpenID provider, which discovery describes. A subclass for a vendor says what differs there."""
 
-    manifest: ClassVar[Manifest] = Manifest(
-        name="oidc",
-        version="0.1.0",
-        spi_version=(1, 1),
-        title="OpenID Connect",
-        capabilities=frozenset({Capability.LOGIN, Capability.REVOKE}),
-        config=(
-            ConfigField(name="issuer", kind=ConfigKind.URL, help="The issuer, as the provider writes it."),
-            ConfigField(name="client_id", help="The id that the provider gave this server."),
-            ConfigField(name="client_secret", secret=True, required=False, help="Its secret, if it has one."),
-            ConfigField(
-                name="authentication", kind=ConfigKind.CHOICE, default="client_secret_basic",
-                choices=("client_secret_basic", "client_secret_post"), help="How the secret is sent.",
-            ),
-            ConfigField(name="scopes", default=SCOPES, help="What is asked for, with spaces between."),
-            ConfigField(name="role_claim", required=False, help="The claim that says what somebody is."),
-            ConfigField(name="teacher_words", required=False, help="Its words for teachers, with commas between."),
-            ConfigField(name="tenant_claim", required=False, help="The claim that says which district."),
-            ConfigField(name="tenant", required=False, help="Its value for your district."),
-            ConfigField(name="endpoints", kind=ConfigKind.URL, required=False, help="A second host, of its endpoints."),
-            ConfigField(name="keys", kind=ConfigKind.URL, required=False, help="A third host, of its key set."),
-        ),
-        tenant="tenant",
-        hosts=("{issuer}", "{endpoints}", "{keys}"),
-        fields=standard_fields(*FIELDS),
-    )  # fmt: skip
+    manifest: ClassVar[Manifest]
 
     def __init__(self, *, config: ConfigValues, transport: Transport, clock: Clock) -> None:
         self.config, self.transport, self.clock = config, transport, clock
@@ -122,3 +102,43 @@ class OpenIdConnect(LoginProvider, GrantRevoker):
             email_verified=claims.get("email_verified") is True,
             provider_session_id=text(claims.get("sid")),
         )
+
+
+class OpenIdConnect(OpenIdLogin, SignalReceiver):
+    """Any OpenID provider, and what it says when somebody signs out there."""
+
+    manifest: ClassVar[Manifest] = Manifest(
+        name="oidc",
+        version="0.1.0",
+        spi_version=(1, 2),
+        title="OpenID Connect",
+        capabilities=frozenset({Capability.LOGIN, Capability.REVOKE, Capability.SIGNALS}),
+        config=(
+            ConfigField(name="issuer", kind=ConfigKind.URL, help="The issuer, as the provider writes it."),
+            ConfigField(name="client_id", help="The id that the provider gave this server."),
+            ConfigField(name="client_secret", secret=True, required=False, help="Its secret, if it has one."),
+            ConfigField(
+                name="authentication", kind=ConfigKind.CHOICE, default="client_secret_basic",
+                choices=("client_secret_basic", "client_secret_post"), help="How the secret is sent.",
+            ),
+            ConfigField(name="scopes", default=SCOPES, help="What is asked for, with spaces between."),
+            ConfigField(name="role_claim", required=False, help="The claim that says what somebody is."),
+            ConfigField(name="teacher_words", required=False, help="Its words for teachers, with commas between."),
+            ConfigField(name="tenant_claim", required=False, help="The claim that says which district."),
+            ConfigField(name="tenant", required=False, help="Its value for your district."),
+            ConfigField(name="endpoints", kind=ConfigKind.URL, required=False, help="A second host, of its endpoints."),
+            ConfigField(name="keys", kind=ConfigKind.URL, required=False, help="A third host, of its key set."),
+        ),
+        tenant="tenant",
+        answers=SignalAnswers.LOGOUT,
+        hosts=("{issuer}", "{endpoints}", "{keys}"),
+        fields=standard_fields(*FIELDS),
+    )  # fmt: skip
+
+    def parse(self, request: SignalRequest) -> Sequence[Signal]:
+        """A back-channel logout: one person's, or one sign-in's."""
+        return [
+            logout(
+                request, client_id=self.client_id, provider=self.provider, transport=self.transport, clock=self.clock
+            )
+        ]

@@ -54,7 +54,16 @@ def learning(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Res
     return [page, played]
 
 
+def deletions(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """A code that this server gave to nobody leads nowhere, whoever asks."""
+    answers = [requests.get(f"{here.tool_url}/privacy/deletion/{one}", headers=JSON, timeout=20) for one in CODES]
+    assert {one.status_code for one in answers} == {404}
+    return answers
+
+
+CODES = ("0" * 48, "no-code")
 SIGN_IN = {
+    "deletion.show": deletions,
     **dict.fromkeys(("sign_in.index", "sign_in.login", "sign_in.callback"), signing_in),
     **dict.fromkeys(("learn.index", "learn.open_lesson"), learning),
     **CONNECTING,

@@ -55,6 +55,7 @@ MAY_AGREE = {
     "section": {"division", "name", "provider", "source_id"},
     "service_token": {"scopes"},
     "session": {"lesson_id", "locale", "role"},
+    "signal_receipt": {"kind", "outcome", "provider"},
     "staff_access": {"reason"},
     "upstream_revocation": {"provider", "state"},
 }

@@ -1,0 +1,14 @@
+"""What providers say about one person: held identities, sessions by the provider's name of them, receipts."""
+
+from pathlib import Path
+
+from alembic import context, op
+
+revision = "0033"
+down_revision = "0032"
+
+
+def upgrade() -> None:
+    script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    run = op.get_bind().connection.cursor().execute  # psycopg itself: scripts of several statements
+    run(script.replace("{role}", context.config.attributes["role"]))
