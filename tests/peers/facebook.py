@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +55,13 @@ class Facebook:
     @property
     def hosts(self) -> frozenset[str]:
         return frozenset({f"localhost:{self.port}", f"127.0.0.1:{self.port}"})
+
+    def signed_request(self, user_id: str, at: float, *, secret: str = "", **changed: Any) -> str:
+        """As the callbacks of deauthorisation and of data deletion have it."""
+        said = {"algorithm": "HMAC-SHA256", "issued_at": int(at), "user_id": user_id, **changed}
+        payload = base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=")
+        signature = hmac.digest((secret or self.client_secret).encode(), payload, "sha256")
+        return f"{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}.{payload.decode()}"
 
     def application(self) -> dict[str, object]:
         """The configuration of a connection."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -19,6 +20,10 @@ from lti_server.providers import (
     LoginProvider,
     Manifest,
     RejectedCredentials,
+    Signal,
+    SignalAnswers,
+    SignalReceiver,
+    SignalRequest,
     SourceIdentity,
     SourceToken,
     Transport,
@@ -28,9 +33,10 @@ from lti_server.providers.oauth import Client, OAuth, Tokens
 from lti_server.providers.wire import host_of
 from lti_server_facebook import vendor
 from lti_server_facebook.mapping import FIELDS, person
+from lti_server_facebook.signals import signal
 
 
-class Facebook(LoginProvider, GrantRevoker):
+class Facebook(LoginProvider, GrantRevoker, SignalReceiver):
     """One application at Facebook. It has no school systems, and no pupil comes in by it."""
 
     manifest: ClassVar[Manifest] = Manifest(
@@ -38,7 +44,7 @@ class Facebook(LoginProvider, GrantRevoker):
         version="0.1.0",
         spi_version=(1, 2),
         title="Facebook",
-        capabilities=frozenset({Capability.LOGIN, Capability.REVOKE}),
+        capabilities=frozenset({Capability.LOGIN, Capability.REVOKE, Capability.SIGNALS}),
         config=(
             ConfigField(name="client_id", help="The App ID, from the settings of the app at Meta for Developers."),
             ConfigField(name="client_secret", secret=True, help="The App Secret."),
@@ -47,6 +53,7 @@ class Facebook(LoginProvider, GrantRevoker):
             ConfigField(name="api", kind=ConfigKind.URL, default=vendor.API, help="Where people are asked for."),
         ),
         adults_only=True,
+        answers=SignalAnswers.CALLBACK,
         hosts=("{site}", "{api}"),
         fields=standard_fields(*FIELDS),
     )
@@ -89,6 +96,10 @@ class Facebook(LoginProvider, GrantRevoker):
         with suppress(RejectedCredentials):
             if answer.status != 200:
                 vendor.record(answer, "the end of a permission")
+
+    def parse(self, request: SignalRequest) -> Sequence[Signal]:
+        """Somebody has removed the app there, or wants to be deleted."""
+        return [signal(request, issuer=self._site, secret=self._secret, clock=self._clock)]
 
     def _owner(self, tokens: Tokens) -> str:
         """Whose the token is.
