@@ -26,6 +26,15 @@ def in_force(manifest: Manifest, application: Config, own: Config) -> dict[str, 
     return {**{name: value for name, value in application.items() if name not in withheld}, **own}
 
 
+def is_the_operators(manifest: Manifest, application: Config, own: Config) -> bool:
+    """Whether a district goes by the operator's application, whatever else it sets: same client, secrets, addresses."""
+    by_itself = {one.name for one in manifest.config if one.required and one.default is None}
+    addresses = {one.name for one in manifest.config if one.kind is ConfigKind.URL}
+    decides = (by_itself | addresses | secrets(manifest)) - {manifest.tenant}
+    found = in_force(manifest, application, own)
+    return all(found.get(name) == application.get(name) for name in decides)
+
+
 def leads_elsewhere(manifest: Manifest, before: Config, after: Config) -> bool:
     """Whether a configuration names another address than the one before it."""
     by_host = {host.strip("{}") for host in manifest.hosts if host.startswith("{")}

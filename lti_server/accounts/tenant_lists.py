@@ -18,6 +18,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.applications import is_the_operators
 from lti_server.db import Database
 from lti_server.errors import InvalidInput, LtiServerError
 from lti_server.ids import Clock, DistrictId, GrantId
@@ -136,16 +137,14 @@ class WatchTenants:
                 self._judge(one, provider, None if named is None else one.tenant in named)
 
     def _watched(self, provider: str, manifest: Manifest, application: Mapping[str, object]) -> list[Watched]:
-        """Connections in force or suspended whose configuration is the operator's but for the tenant."""
-        shared = {name: value for name, value in application.items() if name != manifest.tenant}
+        """Connections in force or suspended that go by the operator's application."""
         with self._database.anyone() as connection:
             districts = connection.execute(sa.text("SELECT district_ids()")).scalars().all()
         found: list[Watched] = []
         for district_id in map(DistrictId, districts):
             with self._database.tenant(district_id) as connection:
                 for row in connection.execute(_WATCHED, {"provider": provider}).all():
-                    own = self._own(connection, row)
-                    if {**shared, **own, manifest.tenant: None} == {**shared, manifest.tenant: None}:
+                    if is_the_operators(manifest, application, self._own(connection, row)):
                         found.append(Watched(id=row.id, district_id=district_id, tenant=row.tenant))
         return found
 

@@ -102,6 +102,18 @@ def test_what_somebody_has_suspended_stays_suspended_whatever_the_list_says(
     assert standing(house, district) == ("suspended", None)
 
 
+def test_what_went_while_somebody_had_suspended_it_suspends_it_once_they_resume(
+    house: House, clever: Clever, district: District, look: Callable[[], None]
+) -> None:
+    grant_id = grant_of(house, district)
+    house.grants.withdraw.suspend(district.id, grant_id, by="staff:1", reason="holidays")
+    clever.revoke(NORTH)
+    look()
+    house.grants.withdraw.resume(district.id, grant_id, by="staff:1")
+    look()
+    assert standing(house, district) == ("suspended", "tenant_missing")
+
+
 def test_what_somebody_suspends_while_the_list_is_read_stays_suspended(
     house: House, clever: Clever, district: District, look: Callable[[], None]
 ) -> None:
@@ -276,8 +288,11 @@ def test_an_application_of_the_districts_own_is_not_compared_with_the_operators_
     own = world.district(house, "own")
     config = {**clever.application(), "client_id": "another", "client_secret": "another", "district_id": "d-own"}
     signing_in.connections.connect(own.id, "clever", config, by="test")
+    looser = world.district(house, "looser")  # goes by the operator's, with a setting of its own
+    signing_in.connections.connect(looser.id, "clever", {"district_id": "d-looser", "openid": True}, by="test")
     look()
     assert standing(house, own) == ("active", None)
+    assert standing(house, looser) == ("suspended", "tenant_missing")
 
 
 def test_every_worker_looks_at_the_lists_at_their_times(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
