@@ -295,16 +295,21 @@ def test_an_application_of_the_districts_own_is_not_compared_with_the_operators_
     assert standing(house, looser) == ("suspended", "tenant_missing")
 
 
-def test_every_worker_looks_at_the_lists_at_their_times(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_worker_looks_at_the_lists_at_their_times(
+    house: House, clever: Clever, district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found: dict[str, str] = {}
 
     def run(self: Worker, **_how: object) -> None:
-        planned = self._app(1).periodic_registry.periodic_tasks.values()
-        found.update({one.task.name: one.cron for one in planned})
+        app = self._app(1)
+        found.update({one.task.name: one.cron for one in app.periodic_registry.periodic_tasks.values()})
+        app.tasks[TASK].func(timestamp=0)
 
     monkeypatch.setattr(Worker, "run", run)
+    clever.revoke(NORTH)
     run_worker(house)
     assert found[TASK] == LOOK_EVERY
+    assert standing(house, district) == ("suspended", "tenant_missing")
 
 
 def test_nobody_is_asked_where_nobody_is_connected(
