@@ -20,6 +20,7 @@ from lti_server.accounts import (
     connection_views,
     disposition_views,
     grant_api,
+    linking_views,
     own_session_views,
     own_views,
     people_views,
@@ -66,7 +67,7 @@ COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
     "signals", "requests", "people", "me", "incidents", "sign_in", "learn", "own_sessions",
-    "connecting", "deletion",
+    "connecting", "deletion", "linking",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -122,7 +123,8 @@ def _ways_in(house: House) -> list[Any]:
     """Invitations, providers, and where somebody is who is in."""
     signing_in, base_url = SignInHouse(house), house.settings.base_url
     parts = sign_in_views.SignInParts(
-        sign_in=signing_in.sign_in, sessions=signing_in.sessions, ways=signing_in.ways,
+        sign_in=signing_in.sign_in, link=linking_views.finished(signing_in.linking),
+        sessions=signing_in.sessions, ways=signing_in.ways,
         home=lambda: url_for("learn.index"), base_url=base_url,
     )  # fmt: skip
     return [
@@ -260,19 +262,25 @@ def _people(house: House) -> Any:
 
 
 def _own_pages(house: House) -> list[Any]:
-    """What is known about whoever reads it, and where they are signed in."""
-    sessions = SignInHouse(house).live_sessions
+    """What is known about whoever reads it, by which accounts they come, and where they are signed in."""
+    signing_in = SignInHouse(house)
 
     def who() -> OwnSession:
         # Whoever signed in comes by a ticket, too (`/learn`): a cookie for the whole site opens no page of this kind.
         return house.rights.own_door.who(request.cookies.get(own_views.COOKIE, ""))
 
     parts = own_views.OwnParts(
-        door=house.rights.own_door, who=who, page=OwnPages(house, sessions), locale=lambda: str(get_locale()),
+        door=house.rights.own_door, who=who, page=OwnPages(house, signing_in), locale=lambda: str(get_locale()),
         base_url=house.settings.base_url,
     )  # fmt: skip
-    of_sessions = own_session_views.OwnSessionParts(sessions=sessions, who=who)
-    return [own_views.blueprint(parts), own_session_views.blueprint(of_sessions)]
+    of_sessions = own_session_views.OwnSessionParts(sessions=signing_in.live_sessions, who=who)
+    of_accounts = linking_views.LinkingParts(
+        linking=signing_in.linking, who=who, title=signing_in.title, locale=lambda: str(get_locale()),
+        base_url=house.settings.base_url,
+    )  # fmt: skip
+    return [
+        own_views.blueprint(parts), own_session_views.blueprint(of_sessions), linking_views.blueprint(of_accounts)
+    ]  # fmt: skip
 
 
 def _log(house: House) -> Any:

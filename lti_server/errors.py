@@ -91,6 +91,13 @@ class SignInRefused(LtiServerError):
         return str(self.public["reason"])
 
 
+class LinkRefused(SignInRefused):
+    """Nothing was linked, and everybody is who they were."""
+
+    slug = "link-refused"
+    title = "This account was not connected"
+
+
 class NotAllowed(LtiServerError):
     """Ask whoever may allow it."""
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts.live_sessions import LiveSession, LiveSessions, Which
+from lti_server.accounts.live_sessions import LiveSession, Which
 from lti_server.accounts.own_door import OwnSession
 from lti_server.accounts.own_views import Account, ClassOf, Held, Known, Session, Value, Worked
 from lti_server.accounts.own_words import FIRST
@@ -26,11 +26,11 @@ from lti_server.privacy.holdings import ENCRYPTED, DataSubject
 from lti_server.privacy.model import Purpose
 from lti_server.privacy.notice import contract_lines
 from lti_server.privacy.rights import Asked
-from lti_server.providers.manifest import Capability
 from lti_server.rights_parts import LOG_DATA
 from lti_server.roster import personal_data as stays
 from lti_server.roster import store
 from lti_server.roster.naming import display_name
+from lti_server.sign_in_parts import SignInHouse
 
 AT_ONCE = 30
 Rows = Sequence[Mapping[str, Any]]
@@ -39,9 +39,9 @@ Rows = Sequence[Mapping[str, Any]]
 class OwnPages:
     """Reads, exports and asks for whoever a session is of; never for anybody else."""
 
-    def __init__(self, house: House, sessions: LiveSessions) -> None:
+    def __init__(self, house: House, signing_in: SignInHouse) -> None:
         self._house = house
-        self._sessions = sessions
+        self._signing_in = signing_in
 
     def read(self, who: OwnSession, *, locale: str, after: str | None) -> Known:
         """What the page shows, and the entry that it was read.
@@ -50,7 +50,7 @@ class OwnPages:
             InvalidInput: `after` is no place in the list of the log.
         """
         house, rights = self._house, self._house.rights
-        live = self._sessions.every(who.district_id, Which(person_id=who.person_id))
+        live = self._signing_in.live_sessions.every(who.district_id, Which(person_id=who.person_id))
         with house.database.tenant(who.district_id) as connection:
             district = house.entered(connection)
             subject = rights.rights.subject(connection, district, who.person_id)
@@ -67,7 +67,8 @@ class OwnPages:
                 grades=sum(1 for row in tables.get("grade_delivery", ()) if row["delivered_at"]),
                 visits=len(tables.get("session", ())),
                 classes=self._classes(connection, district, tables.get("membership", ())),
-                accounts=_accounts(tables.get("identity", ())), ways_out=_ways_out(signed),
+                accounts=tuple(self._account(row) for row in tables.get("identity", ())),
+                connectable=self._signing_in.connectable(district.slug, subject.kind), ways_out=_ways_out(signed),
                 sessions=tuple(self._session(one, who, locale) for one in live),
                 restricted=tuple(str(row["recipients"]) for row in tables.get("disclosure_restriction", ())),
                 consents=tuple(dict(row) for row in beside.get("consent", ())),
@@ -114,12 +115,18 @@ class OwnPages:
 
     def _session(self, one: LiveSession, who: OwnSession, locale: str) -> Session:
         provider = one.provider or ""
-        running = {plugin.name: plugin.manifest for plugin in self._house.registry.enabled(Capability.LOGIN)}
-        manifest = running.get(provider)
         return Session(
-            id=one.id, provider=provider, provider_title=(manifest.title if manifest else "") or provider,
+            id=one.id, provider=provider, provider_title=self._signing_in.title(provider),
             lesson_id=one.lesson_id, lesson=self._title(one.lesson_id, locale) if one.lesson_id else "",
             created_at=one.created_at, seen_at=one.seen_at, mine=one.id == who.id,
+        )  # fmt: skip
+
+    def _account(self, row: Mapping[str, Any]) -> Account:
+        provider = str(row["provider"])
+        return Account(
+            provider=provider, title=self._signing_in.title(provider),
+            host=urlsplit(str(row["issuer"])).netloc or str(row["issuer"]),
+            since=datetime.fromisoformat(row["created_at"]), stands=row["ended_at"] is None,
         )  # fmt: skip
 
     def _classes(self, connection: Connection, district: District, memberships: Rows) -> tuple[ClassOf, ...]:
@@ -177,16 +184,6 @@ def _held(kind: str, tables: Mapping[str, Rows], days: Mapping[str, int]) -> tup
 
 def _readable(text: str | None) -> bool:
     return text is not None and text != ENCRYPTED
-
-
-def _accounts(identities: Rows) -> tuple[Account, ...]:
-    return tuple(
-        Account(
-            provider=str(row["provider"]), host=urlsplit(str(row["issuer"])).netloc or str(row["issuer"]),
-            since=datetime.fromisoformat(row["created_at"]), stands=row["ended_at"] is None,
-        )
-        for row in identities
-    )  # fmt: skip
 
 
 def _ways_out(signed: Signed | None) -> tuple[str, ...]:

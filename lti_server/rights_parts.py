@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts.blocks import Blocks
 from lti_server.accounts.corrections import Correct
+from lti_server.accounts.linking import expire_intents
 from lti_server.accounts.linking_data import LinkingData
 from lti_server.accounts.merged_people import PeopleMerge
 from lti_server.accounts.merging import Merge, Part, one_person
@@ -219,5 +220,6 @@ class RightsParts:
             self.requests.expire(connection)
             self.own_requests.expire(connection)
             self.merge.expire(connection)
+            expire_intents(connection, self.of.clock.now())
         for person_id in left:
             self.erase.finish(district_id, person_id)

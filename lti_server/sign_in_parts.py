@@ -9,9 +9,12 @@ from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.adult_providers import lets_in
 from lti_server.accounts.connecting import Connecting
 from lti_server.accounts.intake import ContractIntake
+from lti_server.accounts.linking import Linking
 from lti_server.accounts.live_sessions import LiveSessions
+from lti_server.accounts.model import Kind
 from lti_server.accounts.person_sessions import PersonSessions
 from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.accounts.sign_in import SignIn
@@ -27,6 +30,7 @@ from lti_server.privacy.inference import SuspendOnEvidence
 from lti_server.providers.connector import Connector
 from lti_server.providers.manifest import Capability, Manifest
 from lti_server.providers.registry import Registry
+from lti_server.rights_parts import RightsParts
 from lti_server.settings import Settings
 from lti_server.tasks import Round
 
@@ -57,6 +61,8 @@ class Parts(Protocol):
     def registry(self) -> Registry: ...
     @property
     def grants(self) -> Grants: ...
+    @property
+    def rights(self) -> RightsParts: ...
     @property
     def clock(self) -> Clock: ...
     def entered(self, connection: Connection) -> District: ...
@@ -118,6 +124,25 @@ class SignInHouse:
 
     def _running(self, capability: Capability) -> Mapping[str, Manifest]:
         return {one.name: one.manifest for one in self.of.registry.enabled(capability) if one.manifest is not None}
+
+    @cached_property
+    def linking(self) -> Linking:
+        of = self.of
+        return Linking(
+            database=of.database, district=of.entered, sign_in=self.sign_in, merge=of.rights.merge,
+            intake=lambda provider: ContractIntake(provider, of.policies), manifest=self.connections.connectable,
+            clock=of.clock,
+        )  # fmt: skip
+
+    def connectable(self, slug: str, kind: str) -> Mapping[str, str]:
+        """The providers of which somebody of a district may connect an account: title by name."""
+        running = self._running(Capability.LOGIN)
+        return {name: title for name, title in self.ways(slug).items() if lets_in(running[name], Kind(kind))}
+
+    def title(self, provider: str) -> str:
+        """What people call a provider; its name where it does not run."""
+        found = self._running(Capability.LOGIN).get(provider)
+        return (found.title if found else "") or provider
 
     def ways(self, slug: str) -> Mapping[str, str]:
         """The providers by which a district's people sign in: title by name."""

@@ -5,7 +5,7 @@ Nobody else's page can be asked for: no address here has an id of a person. Ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -68,9 +68,10 @@ class ClassOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A system by which somebody comes here. `stands`: it still leads here."""
+    """A system by which somebody comes here, and what people call it. `stands`: it still leads here."""
 
     provider: str
+    title: str
     host: str
     since: datetime
     stands: bool
@@ -105,6 +106,7 @@ class Known:
     visits: int
     classes: tuple[ClassOf, ...]
     accounts: tuple[Account, ...]
+    connectable: Mapping[str, str]
     sessions: tuple[Session, ...]
     ways_out: tuple[str, ...]
     restricted: tuple[str, ...]
@@ -154,7 +156,10 @@ def _shown(pages: Blueprint, parts: OwnParts) -> None:
     def index() -> str:
         known = parts.page.read(parts.who(), locale=parts.locale(), after=request.args.get("after"))
         asked = request.args.get("asked") == "yes"
-        return render_template("accounts/me.html", known=known, asked=asked, longest=LONGEST, **_words(known))
+        return render_template(
+            "accounts/me.html", known=known, asked=asked, connected=request.args.get("connected", ""),
+            longest=LONGEST, **_words(known)
+        )  # fmt: skip
 
     @pages.post("/export")
     @signed_in(PERMISSION)

@@ -28,7 +28,7 @@ from lti_server.errors import (
     ProviderLimitsUs,
     ProviderRejectedUs,
 )
-from lti_server.ids import Clock, ContractId, PersonId
+from lti_server.ids import Clock, ContractId, DistrictId, PersonId
 from lti_server.privacy import log
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.districts import District
@@ -85,8 +85,10 @@ class SignIn:
         self._base_url = base_url
         self._clock = clock
 
-    def begin(self, provider: str, *, slug: str = "", locale: str = "") -> Begun:
+    def begin(self, provider: str, *, slug: str = "", locale: str = "", link: DistrictId | None = None) -> Begun:
         """Send somebody to a provider: by their district's connection, or by the operator's application.
+
+        `link`: in whose district somebody is signed in who links the account (accounts/linking.py); nobody is let in.
 
         Raises:
             NotFound: no such plugin runs.
@@ -98,7 +100,7 @@ class SignIn:
         config = found[0].config if found else (None if slug else self._connections.application_of(provider))
         if config is None:
             raise refused("not-connected")
-        issued = self._states.issue(provider, found[0].id if found else None)
+        issued = self._states.issue(provider, found[0].id if found else None, link)
         login = self._connector.login(provider, config)
         with server_errors(provider):
             address = login.authorize(
@@ -127,9 +129,17 @@ class SignIn:
         Raises:
             SignInRefused: with a reason of docs/reference/sign-in-refusals.md.
         """
-        identity = self._exchange(state, params)
-        connected = self._of(state, identity)
+        connected, identity = self.proven(state, params)
         return self._admit(connected, identity, locale)
+
+    def proven(self, state: SignInState, params: Mapping[str, str]) -> tuple[Connected, SourceIdentity]:
+        """Who somebody is at the provider, and by which connection. Nothing is kept, and nobody is let in.
+
+        Raises:
+            SignInRefused: as `finish`.
+        """
+        identity = self._exchange(state, params)
+        return self._of(state, identity), identity
 
     def _exchange(self, state: SignInState, params: Mapping[str, str]) -> SourceIdentity:
         config = self._config(state)
@@ -195,10 +205,10 @@ class SignIn:
         now = self._clock.now()
         with self._database.tenant(connected.district_id) as connection:
             district = self._district(connection)
-            arrival = _Arrival(connected=connected, identity=identity, district=district, now=now)
-            epoch, contract_id = self._stands(connection, arrival)
-            known, former = self._known(connection, arrival)
-            self._reached(connection, connected, contract_id, known)
+            arrival = Arrival(connected=connected, identity=identity, district=district, now=now)
+            epoch, contract_id = self.stands(connection, arrival)
+            known, former = self.known(connection, arrival)
+            self.reached(connection, connected, contract_id, known)
             intake = self._intake(connected.provider)
             if intake.blocked(connection, district.keys, arrival.told()):
                 log.record(connection, _entry(arrival, None, {"blocked": True}))
@@ -230,7 +240,7 @@ class SignIn:
             log.record(connection, _entry(arrival, known.person_id, said, kept.elements))
         return SignedIn(opened=opened)
 
-    def _known(self, connection: Connection, arrival: _Arrival) -> tuple[Known | None, bool]:
+    def known(self, connection: Connection, arrival: Arrival) -> tuple[Known | None, bool]:
         """Who it is; True: by a former id that the provider vouches for, under which alone they are known here."""
         keys, grant_id = arrival.district.keys, arrival.connected.grant_id
         hashes = [people.subject_hash(keys, one) for one in (arrival.subject, *arrival.former)]
@@ -247,7 +257,7 @@ class SignIn:
         if held(connection, known.identity_id):
             raise refused("held")
 
-    def _stands(self, connection: Connection, arrival: _Arrival) -> tuple[int, ContractId]:
+    def stands(self, connection: Connection, arrival: Arrival) -> tuple[int, ContractId]:
         """The grant's epoch and the contract in force, read at the moment of use (law 3)."""
         epoch = connection.execute(_STANDING, {"grant": arrival.connected.grant_id}).scalar_one_or_none()
         if epoch is None:
@@ -259,7 +269,7 @@ class SignIn:
             raise refused("provider-not-allowed")
         return int(epoch), contract_id
 
-    def _reached(
+    def reached(
         self, connection: Connection, connected: Connected, contract_id: ContractId, known: Known | None
     ) -> None:
         """Whoever is in no class that the contract names for this provider stays outside, as who is in none."""
@@ -275,7 +285,7 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Arrival:
+class Arrival:
     """Who comes by which connection, before anything is written."""
 
     connected: Connected
@@ -324,7 +334,7 @@ def _is_key(text: object) -> bool:
 
 
 def _entry(
-    arrival: _Arrival, person_id: PersonId | None, payload: Mapping[str, object], elements: Sequence[str] = ()
+    arrival: Arrival, person_id: PersonId | None, payload: Mapping[str, object], elements: Sequence[str] = ()
 ) -> dict[str, object]:
     return log.entry(
         arrival.district.keys, at=arrival.now,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lti_server.errors import SignInRefused
+from lti_server.errors import LinkRefused, SignInRefused
 from lti_server.web.languages import N_
 
 REASONS: Mapping[str, str] = MappingProxyType(
@@ -30,8 +30,17 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "provider-failed": N_("The other side did not sign you in. Try again later, or tell your teacher."),
         "held": N_("The other side has locked this account. Once you have it back there, sign in again."),
         "erased": N_("This account was erased. Ask your teacher or your district."),
+        "link-not-fresh": N_("Sign in again, and connect the account within ten minutes after that."),
+        "link-stale": N_("Connecting took too long, is over, or began elsewhere. Begin it again on your own page."),
+        "link-other-district": N_("This account belongs to another school district. It was not connected."),
+        "link-not-possible": N_("These two accounts cannot be one person's. Nothing was connected. Ask your teacher."),
     }
 )  # fmt: skip
+
+
+def not_linked(reason: str) -> LinkRefused:
+    """The refusal of a link."""
+    return LinkRefused(reason, REASONS[reason])
 
 
 def refused(reason: str, *, internal: str = "") -> SignInRefused:

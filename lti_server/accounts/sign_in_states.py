@@ -11,7 +11,7 @@ from uuid import UUID
 
 from lti_server.accounts.browser_states import BrowserStates, Spoiled, StateSpoiled, binds, digest
 from lti_server.accounts.sign_in_reasons import refused
-from lti_server.ids import Clock
+from lti_server.ids import Clock, DistrictId
 from lti_server.privacy.crypto import KeyRing
 
 COOKIE_PREFIX = "lti_signin_"
@@ -19,10 +19,14 @@ COOKIE_PREFIX = "lti_signin_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInState:
-    """With which provider, and by which connection where one was chosen before; `secret` is the browser's own."""
+    """With which provider, and by which connection where one was chosen before; `secret` is the browser's own.
+
+    `link`: in whose district somebody is signed in who links the account; None for a sign-in.
+    """
 
     provider: str
     connection_id: UUID | None
+    link: DistrictId | None
     cookie_name: str
     secret: str = field(repr=False)
 
@@ -30,6 +34,11 @@ class SignInState:
     def nonce(self) -> str:
         """For the ID token. It is derived, so that neither an address nor a log holds what it comes from."""
         return _derived("nonce", self.secret)
+
+    @property
+    def intent(self) -> str:
+        """The key of an intent to link: the browser alone can bring it back, and no address holds it."""
+        return _derived("link intent", self.secret)
 
     @property
     def code_verifier(self) -> str:
@@ -52,14 +61,15 @@ class SignInStates:
     def __init__(self, ring: KeyRing, clock: Clock) -> None:
         self._states = BrowserStates(ring.signing_keys("sign-in-state"), salt="sign-in", clock=clock)
 
-    def issue(self, provider: str, connection_id: UUID | None) -> IssuedSignIn:
+    def issue(self, provider: str, connection_id: UUID | None, link: DistrictId | None = None) -> IssuedSignIn:
         """Of a browser's secret the state holds a digest alone."""
         name, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         content = {
             "p": provider, "c": None if connection_id is None else str(connection_id), "k": name, "b": digest(secret),
+            "l": None if link is None else str(link),
         }  # fmt: skip
         state = SignInState(
-            provider=provider, connection_id=connection_id, cookie_name=COOKIE_PREFIX + name, secret=secret
+            provider=provider, connection_id=connection_id, link=link, cookie_name=COOKIE_PREFIX + name, secret=secret
         )
         return IssuedSignIn(text=self._states.write(content), state=state, cookie_value=secret)
 
@@ -82,7 +92,9 @@ class SignInStates:
         if not binds(secret, content["b"]):
             raise refused("other-browser")
         connection_id = None if content["c"] is None else UUID(content["c"])
-        return SignInState(provider=provider, connection_id=connection_id, cookie_name=name, secret=secret)
+        # One that was made before there were links has none.
+        link = None if content.get("l") is None else DistrictId(UUID(content["l"]))
+        return SignInState(provider=provider, connection_id=connection_id, link=link, cookie_name=name, secret=secret)
 
 
 def _derived(use: str, secret: str) -> str:

@@ -12,7 +12,7 @@ from lti_server.accounts.browser_states import LONGEST_LOGIN_S
 from lti_server.accounts.person_sessions import SESSION_LIFE, PersonSessions
 from lti_server.accounts.sign_in import Begun, SignIn
 from lti_server.accounts.sign_in_reasons import refused
-from lti_server.accounts.sign_in_states import COOKIE_PREFIX
+from lti_server.accounts.sign_in_states import COOKIE_PREFIX, SignInState
 from lti_server.errors import SignInRefused
 from lti_server.web.cookies import forget_token, set_token
 from lti_server.web.guards import public
@@ -24,9 +24,13 @@ GUARD, GUARD_S = "lti_signin_again", 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInParts:
-    """`ways` names the providers of a district by its code (title by name); `home` is where somebody goes who is in."""
+    """`ways` names the providers of a district by its code (title by name); `home` is where somebody goes who is in.
+
+    `link` ends the linking of an account, and says where to go.
+    """
 
     sign_in: SignIn
+    link: Callable[[SignInState, Mapping[str, str]], str]
     sessions: PersonSessions
     ways: Callable[[str], Mapping[str, str]]
     home: Callable[[], str]
@@ -36,7 +40,7 @@ class SignInParts:
 def blueprint(parts: SignInParts) -> Blueprint:
     """Every page works without a script; a provider is reached by a link, for a form may not lead to its host (CSP)."""
     pages = Blueprint("sign_in", __name__, template_folder="templates")
-    cookies = _Cookies(parts.base_url)
+    cookies = SignInCookies(parts.base_url)
 
     @pages.get("/signin")
     @public("the way in")
@@ -60,7 +64,7 @@ def blueprint(parts: SignInParts) -> Blueprint:
     return pages
 
 
-def _finished(parts: SignInParts, provider: str, params: Mapping[str, str], cookies: _Cookies) -> Response:
+def _finished(parts: SignInParts, provider: str, params: Mapping[str, str], cookies: SignInCookies) -> Response:
     """Somebody comes back from where they were sent."""
     session = request.cookies.get(COOKIE, "")
     try:
@@ -70,6 +74,10 @@ def _finished(parts: SignInParts, provider: str, params: Mapping[str, str], cook
         if refusal.reason == "other-browser" and parts.sessions.of(session) is not None:
             return _to(parts.home())
         raise
+    if state.link is not None:
+        response = _to(parts.link(state, params))
+        cookies.unbind(response, state.cookie_name)
+        return response
     signed_in = parts.sign_in.finish(state, params, locale=_locale())
     # On a shared device whoever comes now takes the place of whoever was here.
     parts.sessions.end(session)
@@ -84,7 +92,7 @@ def _finished(parts: SignInParts, provider: str, params: Mapping[str, str], cook
     return response
 
 
-def _initiated(parts: SignInParts, provider: str, params: Mapping[str, str], cookies: _Cookies) -> Response:
+def _initiated(parts: SignInParts, provider: str, params: Mapping[str, str], cookies: SignInCookies) -> Response:
     """A provider's own portal sent somebody: their code is dropped, and the sign-in begins here (providers.md 1.2)."""
     if "error" in params:
         raise refused("declined")
@@ -95,7 +103,7 @@ def _initiated(parts: SignInParts, provider: str, params: Mapping[str, str], coo
     return response
 
 
-def _away(begun: Begun, cookies: _Cookies) -> Response:
+def _away(begun: Begun, cookies: SignInCookies) -> Response:
     response = _to(begun.address, 302)
     cookies.bind(response, begun.issued.state.cookie_name, begun.issued.cookie_value)
     return response
@@ -109,7 +117,7 @@ def _locale() -> str:
     return str(get_locale() or "")
 
 
-class _Cookies:
+class SignInCookies:
     """The cookies of signing in. `Lax`: the provider sends the browser back by a link of the top window."""
 
     def __init__(self, base_url: str) -> None:

@@ -85,6 +85,13 @@ def hex_fingerprints(found: Mapping[str, str] | None) -> dict[str, bytes]:
     return {name: bytes.fromhex(value) for name, value in (found or {}).items()}
 
 
+def fingerprints_of(connection: Connection, person_id: PersonId, grant_id: GrantId) -> dict[str, bytes]:
+    """What a grant has told of somebody, as fingerprints."""
+    f = person_field.c
+    rows = connection.execute(sa.select(f.field, f.fingerprint).where(f.person_id == person_id, f.grant_id == grant_id))
+    return {row.field: bytes(row.fingerprint) for row in rows}
+
+
 def create(
     connection: Connection,
     keys: DistrictKeys,

@@ -58,7 +58,7 @@ WITHOUT: dict[str, str] = {
     **dict.fromkeys(
         (
             "district add", "grant adopt", "own request", "platform add", "platform approve", "policy consent",
-            "request open", "person merge",
+            "request open", "person merge", "account link",
         ),
         WIDENS,
     ),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from lti_server.accounts.model import Kind
 from lti_server.accounts.person_sessions import open_session
 from tests.functional.tenants.connecting_cases import CONNECTING
+from tests.functional.tenants.linking_cases import LINKING
 from tests.functional.tenants.neighbours import LESSON, Neighbours, Tenant
 
 JSON = {"Accept": "application/problem+json"}
@@ -64,6 +65,7 @@ def deletions(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Re
 CODES = ("0" * 48, "no-code")
 SIGN_IN = {
     "deletion.show": deletions,
+    **LINKING,
     **dict.fromkeys(("sign_in.index", "sign_in.login", "sign_in.callback"), signing_in),
     **dict.fromkeys(("learn.index", "learn.open_lesson"), learning),
     **CONNECTING,
