@@ -8,7 +8,8 @@ about a person in such a list. A district's own application is not looked at: it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -134,7 +135,8 @@ class WatchTenants:
             except InvalidInput:
                 continue  # this application has no way to its list (no key for it), so nobody is judged by it
             for one in watched:
-                self._judge(one, provider, None if named is None else one.tenant in named)
+                with _others_go_on(one.district_id):
+                    self._judge(one, provider, None if named is None else one.tenant in named)
 
     def _watched(self, provider: str, manifest: Manifest, application: Mapping[str, object]) -> list[Watched]:
         """Connections in force or suspended that go by the operator's application."""
@@ -142,7 +144,7 @@ class WatchTenants:
             districts = connection.execute(sa.text("SELECT district_ids()")).scalars().all()
         found: list[Watched] = []
         for district_id in map(DistrictId, districts):
-            with self._database.tenant(district_id) as connection:
+            with _others_go_on(district_id), self._database.tenant(district_id) as connection:
                 for row in connection.execute(_WATCHED, {"provider": provider}).all():
                     if is_the_operators(manifest, application, self._own(connection, row)):
                         found.append(Watched(id=row.id, district_id=district_id, tenant=row.tenant))
@@ -199,6 +201,15 @@ def looked(connection: Connection, grant_id: GrantId) -> Look | None:
     """The last look at the list of a grant's connection; None where there is no list to look at, or not yet."""
     row = connection.execute(_LAST, {"grant": grant_id}).one_or_none()
     return None if row is None else Look(looked_at=row.tenants_looked_at, read_at=row.tenants_read_at)
+
+
+@contextmanager
+def _others_go_on(district_id: DistrictId) -> Iterator[None]:
+    """What fails in one district (a key that does not open, a lock that is not had) is told, and spoils no other's."""
+    try:
+        yield
+    except Exception as error:
+        _log().warning("a district was not looked at", district=str(district_id), error=type(error).__name__)
 
 
 def _log() -> Any:

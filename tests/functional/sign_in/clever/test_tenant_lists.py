@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask, Response, jsonify, make_response
 from flask.testing import FlaskClient
 from lti_server_clever import Clever as Plugin
@@ -19,7 +20,7 @@ from lti_server.sign_in_parts import SignInHouse
 from lti_server.tasks import Worker
 from tests import world
 from tests.functional.sign_in.clever.conftest import STUDENT, come, grant_of, rows, standing
-from tests.peers.clever import NORTH, Clever
+from tests.peers.clever import NORTH, SOUTH, Clever
 
 SELF = [{"rel": "self", "uri": "/oauth/tokens?owner_type=district"}]
 ROW = {"id": "t", "owner": {"type": "district", "id": NORTH}, "access_token": "x", "scopes": []}
@@ -310,6 +311,16 @@ def test_every_worker_looks_at_the_lists_at_their_times(
     run_worker(house)
     assert found[TASK] == LOOK_EVERY
     assert standing(house, district) == ("suspended", "tenant_missing")
+
+
+def test_a_district_that_cannot_be_opened_spoils_no_others_look(
+    house: House, clever: Clever, district: District, south: District, look: Callable[[], None]
+) -> None:
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE provider_connection SET sealed = 'x'"))
+    clever.revoke(SOUTH)
+    look()
+    assert standing(house, south) == ("suspended", "tenant_missing")
 
 
 def test_nobody_is_asked_where_nobody_is_connected(
