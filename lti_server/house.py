@@ -196,7 +196,7 @@ class House:
         open_launch = OpenLaunch(
             intake=self.intake, policies=self.policies, lessons=LessonsAtLaunch(self.catalogue),
             after_teacher=self.read_soon, notices_offered=self.notice_handlers.after_launch,
-            base_url=self.settings.base_url,
+            same_person=self.rights.shared_ids, base_url=self.settings.base_url,
         )  # fmt: skip
         repeated = RepeatedLaunches(database=self.database, ring=self.ring, open_launch=open_launch, clock=self.clock)
         return TakeMessage(

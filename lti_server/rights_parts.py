@@ -19,6 +19,7 @@ from lti_server.accounts.merged_people import PeopleMerge
 from lti_server.accounts.merging import Merge, Part, one_person
 from lti_server.accounts.own_door import OwnDoor
 from lti_server.accounts.personal_data import PeopleData, SessionsData, end_sessions, subject_of
+from lti_server.accounts.shared_id import SharedIds
 from lti_server.accounts.staff_access import StaffAccess
 from lti_server.db import Database
 from lti_server.ids import Clock, DistrictId, PersonId
@@ -139,6 +140,10 @@ class RightsParts:
         return Merge(database=of.database, district=of.entered, parts=MERGES, journal=of.journal, clock=of.clock)
 
     @cached_property
+    def shared_ids(self) -> SharedIds:
+        return SharedIds(self.merge)
+
+    @cached_property
     def erase(self) -> Erase:
         of = self.of
         return Erase(
@@ -220,6 +225,7 @@ class RightsParts:
             self.requests.expire(connection)
             self.own_requests.expire(connection)
             self.merge.expire(connection)
+            self.shared_ids.sweep(connection)
             expire_intents(connection, self.of.clock.now())
         for person_id in left:
             self.erase.finish(district_id, person_id)

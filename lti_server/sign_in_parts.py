@@ -104,7 +104,8 @@ class SignInHouse:
         return SignIn(
             database=of.database, states=SignInStates(of.ring, of.clock), connections=self.connections,
             connector=of.connector, district=of.entered, policies=of.policies,
-            intake=lambda provider: ContractIntake(provider, of.policies), base_url=of.settings.base_url,
+            intake=lambda provider: ContractIntake(provider, of.policies), same_person=of.rights.shared_ids,
+            base_url=of.settings.base_url,
             clock=of.clock,
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from lti_server.accounts.model import Kind, Known, Subject
 from lti_server.accounts.person_sessions import Opened, open_session, provider_session_hash
 from lti_server.accounts.person_signals import held
 from lti_server.accounts.provider_connections import Connected, ProviderConnections
+from lti_server.accounts.shared_id import SamePerson
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.sign_in_states import IssuedSignIn, SignInState, SignInStates
 from lti_server.db import Database
@@ -72,6 +73,7 @@ class SignIn:
         district: Callable[[Connection], District],
         policies: Policies,
         intake: Callable[[str], Intake],
+        same_person: SamePerson,
         base_url: str,
         clock: Clock,
     ) -> None:
@@ -82,6 +84,7 @@ class SignIn:
         self._district = district
         self._policies = policies
         self._intake = intake
+        self._same_person = same_person
         self._base_url = base_url
         self._clock = clock
 
@@ -231,6 +234,7 @@ class SignIn:
                 )
             changed, gone = people.changed_fields(district.keys, known, connected.grant_id, kept.fields)
             people.write_fields(connection, district.keys, known, source, changed, gone)
+            known = self._same_person(connection, known, connected.grant_id, [one.name for one in changed])
             opened = open_session(
                 connection, district_id=connected.district_id, person_id=known.person_id,
                 identity_id=known.identity_id, grant_id=connected.grant_id, epoch=epoch, kind=kind, locale=locale,

@@ -14,6 +14,7 @@ from lti_server.accounts import store as people
 from lti_server.accounts.blocks import candidates
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kept, Kind, Known, Subject
+from lti_server.accounts.shared_id import SamePerson
 from lti_server.errors import LaunchRejected
 from lti_server.ids import ContractId, DistrictId, MembershipId, SectionId, SessionId, new_id
 from lti_server.lti import course_copies, store
@@ -92,6 +93,7 @@ class OpenLaunch:
         lessons: Lessons,
         after_teacher: AfterLaunch,
         notices_offered: NoticesOffered,
+        same_person: SamePerson,
         base_url: str,
     ) -> None:
         self._intake = intake
@@ -99,10 +101,10 @@ class OpenLaunch:
         self._lessons = lessons
         self._after_teacher = after_teacher
         self._notices_offered = notices_offered
+        self._same_person = same_person
         self._base_url = base_url
         base = urlsplit(base_url)
-        self._tool_origin = f"{base.scheme}://{base.netloc}"
-        self._base_path = base.path
+        self._tool_origin, self._base_path = f"{base.scheme}://{base.netloc}", base.path
 
     def __call__(self, connection: Connection, message: Message) -> str:
         """Open the lesson of a resource link launch.
@@ -271,9 +273,8 @@ class OpenLaunch:
         """What the contract lets be kept of this person, decided before anything is written (law 2)."""
         must_be_within(connection, self._policies.of(connection, contract_id), standing, launch.context)
         kind = arrival.known.kind if arrival.known else _kind(role)
-        personal: Mapping[str, object] = launch.personal
-        if place.no_pii:
-            personal = {name: value for name, value in personal.items() if name == "sub"}
+        told = {"sub"} if place.no_pii else launch.personal.keys()
+        personal = {name: value for name, value in launch.personal.items() if name in told}
         kept = self._intake(connection, contract_id, standing.district_id, kind, personal)
         return replace(kept, whole=not place.no_pii)
 
@@ -292,8 +293,8 @@ class OpenLaunch:
         if known is None:
             people.lock_subject(connection, hashed)
             known = people.find(connection, [hashed], standing.grant_id).get(hashed)
-            said = {"launch": (hashed, launch.personal)}
-            if self._intake.blocked(connection, standing.keys, said):  # meanwhile; blocks wait for first launches
+            # Meanwhile; blocks wait for first launches.
+            if self._intake.blocked(connection, standing.keys, {"launch": (hashed, launch.personal)}):
                 raise _Blocked
         if known is None:
             known = people.create(
@@ -305,6 +306,7 @@ class OpenLaunch:
         changed, gone = people.changed_fields(standing.keys, known, standing.grant_id, kept.fields)
         if kept.whole and (changed or gone):
             people.write_fields(connection, standing.keys, known, source, changed, gone)
+            return self._same_person(connection, known, standing.grant_id, [one.name for one in changed])
         return known
 
     def _membership(
@@ -364,9 +366,7 @@ def lesson_address(base_url: str, place: LessonPlace, ticket: str) -> str:
     A fragment is sent to no server and stands in no log.
     """
     if place.url is None:
-        query = {"ticket": ticket}
-        if place.activity_id:
-            query = {"activity": place.activity_id, **query}
+        query = {"activity": place.activity_id, "ticket": ticket} if place.activity_id else {"ticket": ticket}
         return f"{base_url}/lessons/{quote(place.lesson_id)}?{urlencode(query)}"
     return f"{place.url}#{urlencode({'ticket': ticket, 'api': f'{base_url}/api/v1'})}"
 
