@@ -25,6 +25,7 @@ from lti_server.accounts import (
     own_views,
     people_views,
     sign_in_views,
+    trial_views,
 )
 from lti_server.accounts import views as account_views
 from lti_server.accounts.invitations import StaffSession
@@ -121,9 +122,10 @@ def create_app(house: House) -> Flask:
 
 def _ways_in(house: House) -> list[Any]:
     """Invitations, providers, and where somebody is who is in."""
-    signing_in, base_url = SignInHouse(house), house.settings.base_url
+    signing_in, base_url, trial = SignInHouse(house), house.settings.base_url, _trials(house)
     parts = sign_in_views.SignInParts(
         sign_in=signing_in.sign_in, link=linking_views.finished(signing_in.linking),
+        trial=partial(trial_views.arrived, trial), describe=house.registry.manifest,
         sessions=signing_in.sessions, ways=signing_in.ways,
         home=lambda: url_for("learn.index"), base_url=base_url,
     )  # fmt: skip
@@ -131,6 +133,7 @@ def _ways_in(house: House) -> list[Any]:
         account_views.blueprint(house.invitations, house.district_name, people=signing_in.sessions, base_url=base_url),
         sign_in_views.blueprint(parts),
         learn_page.blueprint(house, signing_in.sessions),
+        trial_views.blueprint(trial),
     ]
 
 
@@ -199,6 +202,15 @@ def _connecting(house: House) -> Any:
         staff=partial(_staff, house), connecting=SignInHouse(house).connecting, base_url=house.settings.base_url
     )
     return connecting_views.blueprint(parts)
+
+
+def _trials(house: House) -> trial_views.TrialParts:
+    """Sign-ins of administrators that let nobody in."""
+    here = SignInHouse(house)
+    return trial_views.TrialParts(
+        staff=partial(_staff, house), connecting=here.connecting, claims=here.claims, trials=here.trials,
+        waiting=here.waiting, title=here.title, base_url=house.settings.base_url,
+    )  # fmt: skip
 
 
 def _dispositions(house: House) -> Any:

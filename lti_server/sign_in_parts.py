@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import waiting_tenants
 from lti_server.accounts.adult_providers import lets_in
 from lti_server.accounts.connecting import Connecting
 from lti_server.accounts.intake import ContractIntake
@@ -19,7 +20,10 @@ from lti_server.accounts.person_sessions import PersonSessions
 from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.accounts.sign_in import SignIn
 from lti_server.accounts.sign_in_states import SignInStates
+from lti_server.accounts.tenant_claims import TenantClaims
 from lti_server.accounts.tenant_lists import LOOK_EVERY, TASK, WatchTenants
+from lti_server.accounts.trial_sign_ins import TrialSignIns
+from lti_server.accounts.waiting_tenants import WaitingTenants
 from lti_server.db import Database
 from lti_server.ids import Clock
 from lti_server.privacy.contracts import Policies
@@ -91,6 +95,23 @@ class SignInHouse:
         )  # fmt: skip
 
     @cached_property
+    def waiting(self) -> WaitingTenants:
+        return WaitingTenants(self.of.database, self.of.clock)
+
+    @cached_property
+    def claims(self) -> TenantClaims:
+        of = self.of
+        return TenantClaims(
+            database=of.database, connections=self.connections, connecting=self.connecting, waiting=self.waiting,
+            district=of.entered, clock=of.clock,
+        )  # fmt: skip
+
+    @cached_property
+    def trials(self) -> TrialSignIns:
+        of = self.of
+        return TrialSignIns(ring=of.ring, connector=of.connector, base_url=of.settings.base_url, clock=of.clock)
+
+    @cached_property
     def sessions(self) -> PersonSessions:
         return PersonSessions(self.of.database, self.of.clock)
 
@@ -105,8 +126,8 @@ class SignInHouse:
             database=of.database, states=SignInStates(of.ring, of.clock), connections=self.connections,
             connector=of.connector, district=of.entered, policies=of.policies,
             intake=lambda provider: ContractIntake(provider, of.policies), same_person=of.rights.shared_ids,
-            base_url=of.settings.base_url,
-            clock=of.clock,
+            unknown_tenant=self.waiting.seen,
+            base_url=of.settings.base_url, clock=of.clock,
         )  # fmt: skip
 
     @cached_property
@@ -121,7 +142,10 @@ class SignInHouse:
     @property
     def rounds(self) -> Sequence[Round]:
         """What a worker does at its times."""
-        return (Round(task=TASK, cron=LOOK_EVERY, work=lambda: self.watch_tenants()),)
+        return (
+            Round(task=TASK, cron=LOOK_EVERY, work=lambda: self.watch_tenants()),
+            Round(task=waiting_tenants.TASK, cron=waiting_tenants.FORGET_AT, work=lambda: self.waiting.forget()),
+        )
 
     def _running(self, capability: Capability) -> Mapping[str, Manifest]:
         return {one.name: one.manifest for one in self.of.registry.enabled(capability) if one.manifest is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
@@ -80,3 +81,9 @@ def digest(secret: str) -> str:
 def binds(secret: str, expected: str) -> bool:
     """Whether a browser showed the secret whose digest the state holds."""
     return hmac.compare_digest(digest(secret), expected)
+
+
+def derived(use: str, secret: str) -> str:
+    """43 characters for one use, from a browser's secret, which they do not tell: a nonce, a PKCE verifier."""
+    made = hashlib.sha256(f"{use}\n{secret}".encode()).digest()
+    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()

@@ -36,13 +36,17 @@ class WhyNot(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One installed provider. `shared`: the operator has an application there, of which a district has its tenant."""
+    """One installed provider. `shared`: the operator has an application there, of which a district has its tenant.
+
+    `provable`: it says who administers a tenant, so that whose it is can be shown.
+    """
 
     name: str
     title: str
     uses: tuple[Use, ...]
     why_not: WhyNot | None
     shared: bool
+    provable: bool
 
 
 class Connecting:
@@ -127,7 +131,14 @@ class Connecting:
 
     def _offer(self, name: str, manifest: Manifest, why: WhyNot | None) -> Offer:
         shared = bool(manifest.tenant) and why is None and self._connections.application_of(name) is not None
-        return Offer(name=name, title=manifest.title or name, uses=offered(manifest), why_not=why, shared=shared)
+        return Offer(
+            name=name,
+            title=manifest.title or name,
+            uses=offered(manifest),
+            why_not=why,
+            shared=shared,
+            provable=shared and manifest.names_administrators,
+        )
 
 
 def _why_not(plugin: Plugin, policy: Policy | None) -> WhyNot | None:

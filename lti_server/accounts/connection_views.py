@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import tenant_lists
 from lti_server.accounts.connecting import BY_REGISTRATION
+from lti_server.accounts.connection_reach import reach
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.live_sessions import LiveSessions, Which
 from lti_server.accounts.permissions import Permission, may
@@ -21,7 +22,7 @@ from lti_server.accounts.ways_in import Losing, losing
 from lti_server.db import Database
 from lti_server.errors import InvalidInput, NotFound
 from lti_server.ids import Clock, DistrictId, GrantId
-from lti_server.privacy import grant_view, population
+from lti_server.privacy import grant_view
 from lti_server.privacy.grant_states import WITHDRAWN, GrantState, Use
 from lti_server.privacy.grant_view import GrantView, Population
 from lti_server.privacy.inference import EVIDENCE, Evidence
@@ -86,11 +87,11 @@ def _page(parts: ConnectionParts, district_id: DistrictId, grant_id: GrantId) ->
     with parts.database.tenant(district_id) as connection:
         found = grant_view.view(connection, grant_id, parts.population)
         lost = _lost(connection, found)
-        schools = [] if found.sections is None else population.schools(connection, found.id)
+        reached = reach(connection, found.id, found.provider)
         look = tenant_lists.looked(connection, found.id)
     one = {**_shown(found, parts.clock.now()), **_looked(look)}
     configurable = _may_connect(parts) and one["may_revoke"] and found.provider != BY_REGISTRATION
-    return render_template("accounts/connection.html", one=one, lost=lost, schools=schools, configurable=configurable)
+    return render_template("accounts/connection.html", one=one, lost=lost, reach=reached, configurable=configurable)
 
 
 def _changes(pages: Blueprint, parts: ConnectionParts) -> None:
@@ -172,7 +173,6 @@ def _shown(found: GrantView, now: datetime) -> dict[str, object]:
         "evidence": _(EVIDENCE[Evidence(found.suspended_on)]) if found.suspended_on else "",
         "uses": [_uses()[use] for use in found.uses],
         "use_names": list(found.uses),
-        "narrowed_to": None if found.sections is None else len(found.sections),
         "may_revoke": GrantState(found.state) not in WITHDRAWN,
         "in_flight": found.in_flight,
         "waiting": any(one.acknowledged_at is None for one in found.receipts),

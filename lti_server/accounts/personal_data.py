@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.waiting_tenants import WAITING
 from lti_server.ids import PersonId
 from lti_server.privacy import schedule
 from lti_server.privacy.crypto import DistrictKeys
@@ -99,6 +100,13 @@ CONNECTIONS = Table(
         "id district_id grant_id provider tenant sealed connected_at connected_by ended_at"
         " tenants_looked_at tenants_read_at tenants_unread tenant_missing_at",
         "a district's account at a provider, and who of its staff or operators connected it, by an id",
+    ),
+)
+CLAIMS = Table(
+    name="tenant_claim",
+    columns=nobody(
+        "id district_id session_id provider tenant refused created_at expires_at",
+        "a district shows within ten minutes that a school system is its own; the account that proves it is not kept",
     ),
 )
 SESSIONS = Table(
@@ -233,7 +241,7 @@ class SessionsData:
     """Sessions and the tokens that came of them."""
 
     name = "sign-in"
-    tables: Sequence[Table] = (SESSIONS, TOKENS, INVITATIONS, STAFF_ACCESS, APPLICATIONS, CONNECTIONS)
+    tables: Sequence[Table] = (SESSIONS, TOKENS, INVITATIONS, STAFF_ACCESS, APPLICATIONS, CONNECTIONS, CLAIMS, WAITING)
 
     def export(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """When somebody came, by which system, and to which lesson."""

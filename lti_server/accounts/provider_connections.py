@@ -300,6 +300,14 @@ class ProviderConnections:
         log.record(connection, entry)
 
 
+def connected_tenants(connection: Connection) -> list[dict[str, str]]:
+    """The tenants to which the entered district's connections are bound, by provider."""
+    return [
+        {"provider": row.provider, "tenant": row.tenant, "grant_id": str(row.grant_id), "state": row.state}
+        for row in connection.execute(_TENANTS)
+    ]
+
+
 def _of_grant(connection: Connection, grant_id: GrantId) -> sa.Row[Any]:
     row = connection.execute(_OF_GRANT, {"grant": grant_id}).one_or_none()
     if row is None:
@@ -339,6 +347,10 @@ _LIVE = sa.text(
 )
 _OF_GRANT = sa.text(
     "SELECT id, provider, tenant, sealed FROM provider_connection WHERE grant_id = :grant AND ended_at IS NULL"
+)
+_TENANTS = sa.text(
+    "SELECT c.provider, c.tenant, c.grant_id, g.state FROM provider_connection c JOIN grants g ON g.id = c.grant_id"
+    " WHERE c.ended_at IS NULL AND c.tenant IS NOT NULL ORDER BY c.provider, c.tenant"
 )
 _STANDING = """
 SELECT c.id, c.grant_id, c.provider, c.tenant, c.sealed FROM provider_connection c JOIN grants g ON g.id = c.grant_id

@@ -74,6 +74,7 @@ class SignIn:
         policies: Policies,
         intake: Callable[[str], Intake],
         same_person: SamePerson,
+        unknown_tenant: Callable[[str, str], None],
         base_url: str,
         clock: Clock,
     ) -> None:
@@ -85,6 +86,7 @@ class SignIn:
         self._policies = policies
         self._intake = intake
         self._same_person = same_person
+        self._unknown_tenant = unknown_tenant
         self._base_url = base_url
         self._clock = clock
 
@@ -187,6 +189,8 @@ class SignIn:
             try:
                 found = self._connections.of_tenant(state.provider, identity.tenant)
             except NotFound as error:
+                if begun is None or not begun.own_application:
+                    self._unknown_tenant(state.provider, identity.tenant)
                 raise refused("tenant-not-connected") from error
             if begun is not None and begun.own_application and found.district_id != begun.district_id:
                 raise refused("tenant-not-connected")

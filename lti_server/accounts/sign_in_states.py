@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from lti_server.accounts.browser_states import BrowserStates, Spoiled, StateSpoiled, binds, digest
+from lti_server.accounts.browser_states import BrowserStates, Spoiled, StateSpoiled, binds, derived, digest
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.ids import Clock, DistrictId
 from lti_server.privacy.crypto import KeyRing
@@ -33,17 +31,17 @@ class SignInState:
     @property
     def nonce(self) -> str:
         """For the ID token. It is derived, so that neither an address nor a log holds what it comes from."""
-        return _derived("nonce", self.secret)
+        return derived("nonce", self.secret)
 
     @property
     def intent(self) -> str:
         """The key of an intent to link: the browser alone can bring it back, and no address holds it."""
-        return _derived("link intent", self.secret)
+        return derived("link intent", self.secret)
 
     @property
     def code_verifier(self) -> str:
         """For PKCE (RFC 7636): 43 characters that the browser alone can bring back."""
-        return _derived("code verifier", self.secret)
+        return derived("code verifier", self.secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +93,3 @@ class SignInStates:
         # One that was made before there were links has none.
         link = None if content.get("l") is None else DistrictId(UUID(content["l"]))
         return SignInState(provider=provider, connection_id=connection_id, link=link, cookie_name=name, secret=secret)
-
-
-def _derived(use: str, secret: str) -> str:
-    made = hashlib.sha256(f"{use}\n{secret}".encode()).digest()
-    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()

@@ -14,8 +14,10 @@ from lti_server.accounts.sign_in import Begun, SignIn
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.sign_in_states import COOKIE_PREFIX, SignInState
 from lti_server.errors import SignInRefused
+from lti_server.providers.manifest import Manifest
 from lti_server.web.cookies import forget_token, set_token
 from lti_server.web.guards import public
+from lti_server.web.problems import note_refusal, wants_page
 
 COOKIE = "lti_session"
 # Set where a provider sends somebody here who did not begin here; one more time within it is a circle.
@@ -27,6 +29,7 @@ class SignInParts:
     """`ways` names the providers of a district by its code (title by name); `home` is where somebody goes who is in.
 
     `link` ends the linking of an account, and says where to go.
+    `trial` answers a callback that is an administrator's trial, and no sign-in (trial_views.py).
     """
 
     sign_in: SignIn
@@ -34,6 +37,8 @@ class SignInParts:
     sessions: PersonSessions
     ways: Callable[[str], Mapping[str, str]]
     home: Callable[[], str]
+    describe: Callable[[str], Manifest]
+    trial: Callable[[str, Mapping[str, str]], Response | None]
     base_url: str
 
 
@@ -58,8 +63,15 @@ def blueprint(parts: SignInParts) -> Blueprint:
     @public("the state is bound to the browser")
     def callback(provider: str) -> Response:
         params = request.args.to_dict()
+        if "state" in params and (tried := parts.trial(provider, params)) is not None:
+            return tried
         back = _finished if "state" in params else _initiated
-        return back(parts, provider, params, cookies)
+        try:
+            return back(parts, provider, params, cookies)
+        except SignInRefused as refusal:
+            if refusal.reason != "tenant-not-connected" or not wants_page():
+                raise
+            return _not_connected(parts, provider, refusal)
 
     return pages
 
@@ -90,6 +102,12 @@ def _finished(parts: SignInParts, provider: str, params: Mapping[str, str], cook
     cookies.unbind(response, state.cookie_name)
     cookies.unguard(response)
     return response
+
+
+def _not_connected(parts: SignInParts, provider: str, refusal: SignInRefused) -> Response:
+    """What whoever came can ask their administrator for, in the provider's own words."""
+    values = {"provider": parts.describe(provider), "detail": refusal.detail, "error_id": note_refusal(refusal)}
+    return make_response(render_template("accounts/not_connected.html", **values), 403)
 
 
 def _initiated(parts: SignInParts, provider: str, params: Mapping[str, str], cookies: SignInCookies) -> Response:

@@ -215,3 +215,16 @@ merge_ledger = sa.Table(
     ),
     sa.Index("ix_merge_ledger_district_id_made_at", "district_id", "made_at"),
 )
+
+tenant_claim = sa.Table(
+    "tenant_claim",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False, index=True),
+    sa.Column("session_id", sa.Uuid, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text),
+    sa.Column("refused", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("created_at", UTC, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False),
+)

@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
+from lti_server.accounts.provider_connections import connected_tenants
 from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
 from lti_server.errors import InvalidInput
 from lti_server.ids import SystemClock
-from lti_server.privacy import contracts
+from lti_server.privacy import contracts, districts
 from lti_server.privacy.model import Origin, Purpose
 from lti_server.providers.connector import Connector
 from lti_server.providers.manifest import Capability
@@ -70,7 +71,8 @@ def connect(slug: str | None, name: str, file: Path) -> dict[str, Any]:
     """
     config = _config(file)
     house = open_house()
-    connections = SignInHouse(house).connections
+    signing_in = SignInHouse(house)
+    connections = signing_in.connections
     base_url = house.settings.base_url
     redirect_uri = f"{base_url}/auth/{name}/callback"
     if slug is None:
@@ -78,6 +80,8 @@ def connect(slug: str | None, name: str, file: Path) -> dict[str, Any]:
         return {"provider": name, "state": "application", "grant_id": None, "redirect_uri": redirect_uri}
     owner = district_of(house, slug)
     made = connections.connect(owner.id, name, config, by=operator())
+    if made.tenant is not None:
+        signing_in.waiting.connected(name, made.tenant)
     return {
         "connection_id": str(made.id),
         "grant_id": str(made.grant_id),
@@ -87,6 +91,19 @@ def connect(slug: str | None, name: str, file: Path) -> dict[str, Any]:
         "redirect_uri": redirect_uri,
         "sign_in_url": f"{base_url}/signin?district={owner.slug}",
     }
+
+
+@provider.command()
+@answers
+def tenants() -> dict[str, Any]:
+    """School systems of the operator's applications: which wait for a district, and which a district has connected."""
+    house = open_house()
+    waiting = SignInHouse(house).waiting.every()
+    claimed: list[dict[str, Any]] = []
+    for owner in districts.every(house.database, house.ring):
+        with house.database.tenant(owner.id) as connection:
+            claimed += [{"district": owner.slug, **one} for one in connected_tenants(connection)]
+    return {"waiting": [asdict(one) for one in waiting], "claimed": claimed}
 
 
 def _config(file: Path) -> dict[str, object]:

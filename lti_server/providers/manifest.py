@@ -159,6 +159,7 @@ class Manifest:
     system of the provider a connection is; only identities of that tenant come in by it. Since 1.1.
     `adults_only`: children may not use the provider; who is not known as staff does not come in by it. Since 1.2.
     `answers` is for a receiver of signals. Since 1.2.
+    `names_administrators`: its identities say who administers their tenant (`SourceIdentity.administers`). Since 1.2.
     """
 
     name: str
@@ -172,6 +173,7 @@ class Manifest:
     tenant: str = ""
     adults_only: bool = False
     answers: SignalAnswers = SignalAnswers.ACCEPTED
+    names_administrators: bool = False
 
     def element(self, name: str, role: PersonRole) -> str | None:
         """The element of a field for a person of this role; none means refuse (design law 1)."""

@@ -193,7 +193,8 @@ class SourceIdentity(_Hidden):
     """Who signed in, and by whose word: keyed by (issuer, client_id, subject) within the tenant's district.
 
     `tenant` is the provider's id of the school system (Clever district, Google `hd`, Microsoft `tid`, ClassLink
-    tenant), empty for a consumer account. An e-mail is never a key, whatever `email_verified` says.
+    tenant), empty for a consumer account. An e-mail is never a key, whatever `email_verified` says. `administers`: the
+    provider itself says that this account administers the tenant; that alone proves whose the tenant is. Since 1.2.
     """
 
     issuer: str
@@ -205,6 +206,7 @@ class SourceIdentity(_Hidden):
     granted_scopes: frozenset[str] = frozenset()
     tokens: tuple[SourceToken, ...] = ()
     provider_session_id: str = ""
+    administers: bool = False
 
 
 class SignalKind(StrEnum):

@@ -56,7 +56,9 @@ class RealServer:
 
 
 @contextmanager
-def real_server(database_url: str, folder: Path, secret: str, platform: Platform, site: str) -> Iterator[RealServer]:
+def real_server(
+    database_url: str, folder: Path, secret: str, platform: Platform, site: str, *peers: str
+) -> Iterator[RealServer]:
     """A server whose district allows the lesson site at `site` ("http://127.0.0.1:port") as a subprocessor."""
     made: list[Flask] = []
 
@@ -65,7 +67,7 @@ def real_server(database_url: str, folder: Path, secret: str, platform: Platform
         return made[0](environ, start)
 
     with serving(answer) as url:
-        hosts = frozenset(one.removeprefix("http://") for one in (platform.address, site))
+        hosts = frozenset(one.removeprefix("http://") for one in (platform.address, site, *peers))
         settings = Settings(
             database_url=database_url, data_dir=folder, secret_keys=(secret,), base_url=url, insecure_hosts=hosts
         )

@@ -12,10 +12,13 @@ from playwright.sync_api import Page, expect
 
 from lti_server.accounts.permissions import StaffRole
 from lti_server.privacy import districts
+from lti_server.sign_in_parts import SignInHouse
 from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
 from tests.browser.real_server import RealServer, real_server
 from tests.browser.test_connections import looked_at
 from tests.peers.bare_platform import Platform, serving
+from tests.peers.clever import NORTH, Clever
+from tests.peers.clever import running as clever_running
 
 SECRET = "a secret of the browser tests, long enough"
 WORDS = {
@@ -83,3 +86,38 @@ def admin_of(server: RealServer, opened: Opener, view: Any, locale: str, *, scri
     page = opened(f"{server.url}/signin/invitation/{token}", **options)
     page.get_by_role("main").get_by_role("button").click()
     return page
+
+
+@pytest.mark.parametrize(
+    ("view", "locale", "scripts"), [(PHONE, "fr", False), (DESKTOP, "en", True)], ids=["phone-fr-without", "desktop-en"]
+)
+def test_a_school_system_waits_and_is_claimed(
+    view: Any, locale: str, scripts: bool, database_url: str, opened: Opener, complaints: list[str], tmp_path: Path
+) -> None:
+    clever = Clever()
+    clever.has_district(NORTH, "North")
+    clever.knows("ada", student={"legacy_id": "old-1"})
+    clever.knows("grace", district_admin={"legacy_id": "old-9"})
+    with (
+        clever_running(clever), serving(Platform()) as platform,
+        real_server(database_url, tmp_path, SECRET, platform, clever.site, *clever.hosts) as server,
+    ):  # fmt: skip
+        SignInHouse(server.house).connections.application("clever", clever.application(), by="test")
+        clever.redirect_uris = [f"{server.url}/auth/clever/callback"]
+        page = admin_of(server, opened, view, locale, scripts=scripts)
+        page.goto(f"{server.url}/auth/clever/login")
+        page.goto(clever.back(page.url, "ada"))
+        seen(page, tmp_path, "not-connected", scripts)
+        page.goto(f"{server.url}/district/connections/new/clever")
+        seen(page, tmp_path, "claim-form", scripts)
+        page.locator("form[action$='/claim'] button").click()
+        seen(page, tmp_path, "claim", scripts)
+        address = page.get_by_role("button").or_(page.locator("a[role=button]")).first.get_attribute("href")
+        page.goto(f"{server.url}{address}")
+        page.goto(clever.back(page.url, "grace"))
+        expect(page.locator("code")).to_contain_text(NORTH)
+        seen(page, tmp_path, "proven", scripts)
+        page.locator("form[action*='/claims/'] button").click()
+        page.wait_for_url("**/district/connections/*-*")
+        # The page that says no is a 403, and this Clever has no icon.
+        assert not [one for one in complaints if "403" not in one and "404" not in one]

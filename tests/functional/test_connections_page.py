@@ -149,3 +149,20 @@ def test_a_step_that_is_not_done_in_its_time_is_shown_as_overdue(
     page = admin.get(f"/district/connections/{grant_id}").text
     assert "overdue" not in page
     assert "late" in page
+
+
+def test_what_the_contract_itself_leaves_outside_is_listed(
+    admin: FlaskClient, app: Flask, grant_id: str, house: House, district: District, platform: Platform
+) -> None:
+    world.launch(app.test_client(), platform, house)
+    assert "What it reaches" not in admin.get(f"/district/connections/{grant_id}").text
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE section SET school = 'Lake School'"))
+    terms = "providers: {lti: {population: {schools: [Hill School]}}}"
+    world.sign(house, district, world.contract(house, more=terms))
+    with house.database.tenant(district.id) as connection:
+        house.grants.follow(connection, district)
+    page = admin.get(f"/district/connections/{grant_id}").text
+    assert "Schools in the contract: Hill School." in page
+    assert "Lake School: classes outside 1" in page
+    assert "It was narrowed" not in page

@@ -76,6 +76,7 @@ WITHOUT: dict[str, str] = {
     "grant revoked": "is the second phase of a revocation, whose line the first has written",
     "token given back": "is a call to a provider; a restore drops the tokens that waited",
     "provider connect": "a configuration that changed is the former one again, and the documents say: connect it again",
+    "tenant claim": "is over after ten minutes; what it connects is connected as ever",
     "platform anonymous": "nothing is saved or read of whoever comes without a name",
     "platform columns": "takes columns of a gradebook away, which are the school's",
 }  # fmt: skip

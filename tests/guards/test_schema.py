@@ -22,6 +22,7 @@ WITHOUT_A_TENANT = {
     "lesson": "the catalogue is everybody's",
     "policy_version": "the privacy notice is everybody's",
     "provider_application": "the operator's own accounts at providers, wrapped",
+    "waiting_tenant": "school systems that no district has connected, as their provider names them",
     "tool_key": "the tool's own signing keys",
 }
 QUEUE = re.compile(r"^procrastinate_")

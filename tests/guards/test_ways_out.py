@@ -43,10 +43,13 @@ KNOWN = {
     ],
     "sends a browser to a provider to sign in, with this server's name there and a state that names nobody": [
         "lti_server/accounts/sign_in.py SignIn.begin: login.authorize",
+        "lti_server/accounts/trial_sign_ins.py TrialSignIns.begin: login.authorize",
+        "lti_server/accounts/trial_views.py _away: redirect",
         "lti_server/accounts/sign_in_views.py _to: redirect",
     ],
     "asks a provider who somebody is, by the code with which that one's browser came": [
         "lti_server/accounts/sign_in.py SignIn._exchange: login.exchange",
+        "lti_server/accounts/trial_sign_ins.py TrialSignIns.identity: login.exchange",
         PROVIDERS + "oauth.py OAuth.__init__: OAuth2Client",
         PROVIDERS + "oauth.py _Session.post: self._transport.request",
         "plugins/clever/lti_server_clever/__init__.py Clever._get: self._transport.request",

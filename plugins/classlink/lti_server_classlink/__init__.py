@@ -26,7 +26,7 @@ from lti_server.providers import (
 from lti_server.providers.oauth import Client, OAuth
 from lti_server.providers.wire import host_of
 from lti_server_classlink import vendor
-from lti_server_classlink.mapping import FIELDS, person, subject
+from lti_server_classlink.mapping import FIELDS, administers, person, subject
 
 
 class ClassLink(LoginProvider, TenantList):
@@ -51,6 +51,7 @@ class ClassLink(LoginProvider, TenantList):
             ConfigField(name="proxy", kind=ConfigKind.URL, default=vendor.PROXY, help="Where districts are listed."),
         ),
         tenant="tenant_id",
+        names_administrators=True,
         hosts=("{site}", "{api}", "{proxy}"),
         fields=standard_fields(*FIELDS),
     )  # fmt: skip
@@ -84,6 +85,7 @@ class ClassLink(LoginProvider, TenantList):
             subject=subject(tenant_id, user_id, info),
             person=person(tenant_id, user_id, info),
             tenant=tenant_id,
+            administers=administers(info.get("Role")),
         )
 
     def tenants(self) -> Sequence[str]:

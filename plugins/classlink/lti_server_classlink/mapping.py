@@ -27,6 +27,9 @@ ROLES: Mapping[str, PersonRole] = {
     "relative": PersonRole.GUARDIAN,
 }
 
+# Not sure: that no smaller role bears this word. An administrator of one school is "Administrator".
+ADMINISTRATOR = "tenant administrator"
+
 
 def subject(tenant_id: str, user_id: str, info: Mapping[str, Any]) -> str:
     """The district's id where it has a roster, else ClassLink's own.
@@ -59,7 +62,16 @@ def person(tenant_id: str, user_id: str, info: Mapping[str, Any]) -> SourcePerso
 
 def role(said: object) -> PersonRole:
     """Without a word that is known, the stricter schedule is theirs."""
-    return ROLES.get(" ".join(_text(said).lower().split()), PersonRole.OTHER)
+    return ROLES.get(_word(said), PersonRole.OTHER)
+
+
+def administers(said: object) -> bool:
+    """Whether this is the one who administers the tenant; an administrator of a school does not."""
+    return _word(said) == ADMINISTRATOR
+
+
+def _word(said: object) -> str:
+    return " ".join(_text(said).lower().split())
 
 
 def _text(said: object) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lti_server_classlink import ClassLink
-from lti_server_classlink.mapping import own_id, person, role, subject
+from lti_server_classlink.mapping import administers, own_id, person, role, subject
 
 from lti_server.providers import (
     AuthorizeRequest,
@@ -145,3 +145,15 @@ def test_the_address_asks_for_no_more_than_who_it_is() -> None:
         "response_type": ["code"], "client_id": ["client-of-classlink"], "redirect_uri": ["https://x.example/cb"],
         "scope": ["email,profile"], "state": ["s"],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Tenant Administrator", True), ("tenant  administrator ", True), ("Administrator", False),
+        ("System Administrator", False), ("Teacher", False), ("Tenant Administrator, Student", False), (None, False),
+        (["Tenant Administrator"], False),
+    ],
+)  # fmt: skip
+def test_one_role_alone_administers_a_tenant(said: object, expected: bool) -> None:
+    assert administers(said) is expected

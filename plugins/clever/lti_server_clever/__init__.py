@@ -26,7 +26,7 @@ from lti_server.providers.oauth import Client, OAuth, Tokens
 from lti_server.providers.oidc import discover, verified
 from lti_server.providers.wire import host_of
 from lti_server_clever import vendor
-from lti_server_clever.mapping import FIELDS, person
+from lti_server_clever.mapping import FIELDS, administers, person
 
 
 class Clever(LoginProvider, TenantList):
@@ -50,6 +50,7 @@ class Clever(LoginProvider, TenantList):
             ConfigField(name="api", kind=ConfigKind.URL, default=vendor.API, help="Where people are asked for."),
         ),
         tenant="district_id",
+        names_administrators=True,
         hosts=("{site}", "{api}"),
         fields=standard_fields(*FIELDS),
     )  # fmt: skip
@@ -81,12 +82,14 @@ class Clever(LoginProvider, TenantList):
         user_id, district_id = (vendor.id_in(me, name, "who signed in") for name in ("id", "district"))
         if self._openid:
             self._agree(tokens, callback, user_id, district_id)
+        user = self._user(tokens, user_id, district_id)
         return SourceIdentity(
             issuer=self._site,
             client_id=self._client_id,
             subject=user_id,
-            person=person(user_id, self._user(tokens, user_id, district_id)),
+            person=person(user_id, user),
             tenant=district_id,
+            administers=administers(user),
         )
 
     def tenants(self) -> Sequence[str]:

@@ -48,6 +48,12 @@ def role_of(user: Mapping[str, Any]) -> PersonRole:
     return next((role for word, role in ROLES if word in roles), PersonRole.OTHER)
 
 
+def administers(user: Mapping[str, Any]) -> bool:
+    """Whether Clever says of somebody that they administer their district; of a pupil it does not count."""
+    roles = _roles(user)
+    return "district_admin" in roles and "student" not in roles
+
+
 def birth_date(said: object) -> date | None:
     """`MM/DD/YYYY`; whatever is no date of the calendar is withheld."""
     try:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from lti_server_clever import Clever
-from lti_server_clever.mapping import birth_date, person, role_of
+from lti_server_clever.mapping import administers, birth_date, person, role_of
 
 from lti_server.providers import (
     AuthorizeRequest,
@@ -78,6 +78,18 @@ def test_it_is_who_clever_says_by_its_own_id_and_its_district_is_the_tenant() ->
 )  # fmt: skip
 def test_every_role_is_read_staff_over_none_and_a_pupil_never_with_staff(roles: list[str], role: str) -> None:
     assert role_of({"roles": {one: {"legacy_id": "x"} for one in roles}}) == role
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        ({"district_admin": {}}, True), ({"district_admin": {}, "teacher": {}}, True), ({"staff": {}}, False),
+        ({"district_admin": None}, False), ({"district_admin": True}, False), ({}, False), (None, False),
+        ({"district_admin": {}, "student": {}}, False),
+    ],
+)  # fmt: skip
+def test_whoever_clever_calls_a_districts_administrator_administers_it(roles: object, expected: bool) -> None:
+    assert administers({"roles": roles}) is expected
 
 
 def test_a_role_that_is_null_is_none_and_one_of_which_nothing_is_shared_is_one() -> None:

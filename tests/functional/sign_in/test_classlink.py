@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House, build_house
 from lti_server.privacy.districts import District
 from lti_server.settings import Settings
@@ -21,6 +22,8 @@ from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.clock import FakeClock
 from tests.functional.sign_in.conftest import begin, local
+from tests.functional.sign_in.test_tenant_claims import claim, take
+from tests.functional.test_inspector import signed_in
 from tests.peers.classlink import NORTH, SOUTH, ClassLink, running
 
 JSON = {"Accept": "application/problem+json"}
@@ -232,3 +235,18 @@ def test_a_limit_is_told_as_one_and_an_outage_signs_nobody_in(
     classlink.out = True
     assert reason(browser.get(address, headers=JSON)) == "provider-failed"
     assert counts(house, district) == (0, 0)
+
+
+@pytest.mark.parametrize(("role", "status"), [("Tenant Administrator", 303), ("Administrator", 409)])
+def test_a_tenant_is_claimed_by_whoever_administers_it(
+    app: Flask, classlink: ClassLink, house: House, signing_in: SignInHouse, role: str, status: int
+) -> None:
+    signing_in.connections.application("classlink", classlink.application(), by="test")
+    owner = world.district(house)
+    classlink.knows(GRACE, Role=role)
+    admin = signed_in(app, house, StaffRole.DISTRICT_ADMIN, owner)
+    page = claim(admin, "classlink")
+    address = admin.get(f"{page}/go").headers["Location"]
+    assert admin.get(local(classlink.back(address, GRACE))).headers["Location"] == page
+    assert take(admin, page).status_code == status
+    assert come(app.test_client(), classlink, slug="").status_code == (303 if status == 303 else 403)

@@ -42,4 +42,34 @@ def connecting(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.R
     return [listed, form, refused, shown, *stolen]
 
 
-CONNECTING = {f"connecting.{one}": connecting for one in ("index", "form", "connect", "configuration", "configure")}
+def claims(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """The other's claim is to me as one that never was, though its provider has proven it."""
+    pages = f"{here.tool_url}/district/connections"
+    form = mine.staff.get(f"{pages}/new/google", timeout=20)
+    token = re.search('name="csrf_token" value="([^"]+)"', form.text)
+    assert token
+    sent = {"csrf_token": token[1]}
+    # The operator has no application at Clever here, so there is nothing to claim.
+    none = mine.staff.post(f"{pages}/new/clever/claim", data=sent, headers=JSON, timeout=20)
+    with here.house.database.tenant(other.district.id) as connection:
+        theirs = connection.execute(_CLAIM, {"id": uuid4(), "district": other.district.id}).scalar_one()
+    refused = [
+        mine.staff.request(method, f"{pages}/claims/{one}{act}", data=sent, headers=JSON, timeout=20)
+        for one in (theirs, unused())
+        for method, act in (("GET", ""), ("GET", "/go"), ("POST", ""))
+    ]
+    with here.house.database.tenant(other.district.id) as connection:
+        connection.execute(sa.text("DELETE FROM tenant_claim"))
+    assert {one.status_code for one in (none, *refused)} == {404}
+    return [none, *refused]
+
+
+_CLAIM = sa.text(
+    "INSERT INTO tenant_claim (id, district_id, session_id, provider, tenant, created_at, expires_at)"
+    " SELECT :id, :district, s.id, 'clever', 'proven', now(), now() + interval '1 day' FROM session s"
+    " WHERE s.person_id IS NULL LIMIT 1 RETURNING id"
+)
+CONNECTING = {
+    **{f"connecting.{one}": connecting for one in ("index", "form", "connect", "configuration", "configure")},
+    **{f"trials.{one}": claims for one in ("claim", "claimed", "go", "take")},
+}

@@ -1,0 +1,14 @@
+"""School systems that wait for a district, and a district's claims that one of them is its own."""
+
+from pathlib import Path
+
+from alembic import context, op
+
+revision = "0034"
+down_revision = "0033"
+
+
+def upgrade() -> None:
+    script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    run = op.get_bind().connection.cursor().execute  # psycopg itself: scripts of several statements
+    run(script.replace("{role}", context.config.attributes["role"]))
