@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from email.utils import format_datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urljoin
 
 from lti_server.providers.errors import Unavailable
@@ -23,6 +23,7 @@ LIMITS: Final[Mapping[str, int]] = {
 
 HOSTILE_NAMES: Final[tuple[object, ...]] = (
     None, "", "   ", "Zoë 🦄 Ünïcødé", "\u202eمرحبا\u202c", "x" * 10_000, "=HYPERLINK(1)", "a\x00b", "O'Brien\r\n<b>",
+    "a\ud800b", "<script>alert(1)</script>", "\u0410d\u0430", "e\u0301\u200b", 7, True, ["a list"], {"an": "object"},
 )  # fmt: skip
 HOSTILE_EMAILS: Final[tuple[object, ...]] = (None, "", "everyone@school.example", "no at sign", "x" * 10_000 + "@x")
 
@@ -93,21 +94,38 @@ def _numbers(read: object) -> object:
 def values_replaced(values: Collection[str], by: object) -> Alter:
     """Every text of a JSON answer that is one of `values` becomes `by`."""
 
-    def replaced(read: object) -> object:
-        if isinstance(read, dict):
-            return {name: replaced(value) for name, value in read.items()}
-        if isinstance(read, list):
-            return [replaced(value) for value in read]
-        return by if isinstance(read, str) and read in values else read
-
     def alter(_ordinal: int, response: Response) -> Response:
         try:
             read = json.loads(response.body)
         except ValueError:
             return response
-        return dataclasses.replace(response, body=json.dumps(replaced(read)).encode())
+        return dataclasses.replace(response, body=json.dumps(with_values(read, values, by)).encode())
 
     return alter
+
+
+def with_values(read: Any, values: Collection[str], by: object) -> Any:
+    """What was read, with every text that is one of `values` replaced."""
+    if isinstance(read, dict):
+        return {name: with_values(value, values, by) for name, value in read.items()}
+    if isinstance(read, list):
+        return [with_values(value, values, by) for value in read]
+    return by if isinstance(read, str) and read in values else read
+
+
+def without_values(read: Any, values: Collection[str]) -> Any:
+    """What was read, without any entry whose text is one of `values`: withheld, and not even named."""
+    if isinstance(read, dict):
+        kept = {name: value for name, value in read.items() if not (isinstance(value, str) and value in values)}
+        return {name: without_values(value, values) for name, value in kept.items()}
+    return [without_values(value, values) for value in read] if isinstance(read, list) else read
+
+
+def with_more(read: Any, more: Mapping[str, object]) -> Any:
+    """What was read, with further entries in every object that lacks them."""
+    if isinstance(read, dict):
+        return {**more, **{name: with_more(value, more) for name, value in read.items()}}
+    return [with_more(value, more) for value in read] if isinstance(read, list) else read
 
 
 def links_abroad(addresses: Collection[str]) -> Alter:

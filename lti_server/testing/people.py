@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lti_server.providers.records import SourcePerson, SourceSection
 from lti_server.testing.alterations import HOSTILE_EMAILS, HOSTILE_NAMES, values_replaced
 from lti_server.testing.contract import NAME_FIELDS, ProviderContract, instead
+from lti_server.testing.recorded import Alter
 
 
 class PeopleContract(ProviderContract):
@@ -26,7 +29,11 @@ class PeopleContract(ProviderContract):
         emails = {person.email for person in good.people} - {""}
         trials = [(names, value) for value in HOSTILE_NAMES] + [(emails, value) for value in HOSTILE_EMAILS]
         for replaced, value in trials:
-            run = self.run(values_replaced(replaced, value))
+            run = self.run(self.replaced(replaced, value))
             assert run.error is None, instead(run, f"the hostile value {str(value)[:40]!r}")
             now = sorted(person.source_id for person in run.people)
             assert now == ids, f"the hostile value {str(value)[:40]!r} changes who is there"
+
+    def replaced(self, values: Collection[str], by: object) -> Alter:
+        """Every answer that tells one of `values` tells `by` instead."""
+        return values_replaced(values, by)

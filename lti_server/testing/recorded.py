@@ -86,7 +86,8 @@ class UnrecordedRequest(AssertionError):
 class RecordedTransport:
     """Several exchanges of one request answer in their order, the last one again and again.
 
-    `sent` lists what went out, as (method, address); `unused()` what the recording holds in vain.
+    `sent` lists what went out, as (method, address), and `forms` the form of each, empty where there was none;
+    `unused()` lists what the recording holds in vain.
     """
 
     def __init__(self, recording: Recording, *, clock: Clock, alter: Alter | None = None) -> None:
@@ -94,6 +95,7 @@ class RecordedTransport:
         self._clock = clock
         self._alter = alter
         self.sent: list[tuple[str, str]] = []
+        self.forms: list[Mapping[str, str]] = []
         self.unrecorded: list[str] = []
         self.used: set[int] = set()
 
@@ -115,6 +117,7 @@ class RecordedTransport:
         asked = with_query(url, params)
         ordinal = len(self.sent)
         self.sent.append((method, asked))
+        self.forms.append(dict(form or {}))
         response = self._answer(method, asked, form)
         if self._alter is not None:
             response = self._alter(ordinal, response)

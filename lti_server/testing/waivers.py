@@ -41,6 +41,7 @@ def waive(check: str, *, reason: str, until: str) -> Callable[[C], C]:
                 pytest.xfail(f"waived until {until}: {reason} ({type(failure).__name__})")
             pytest.fail(f"{check} passes: delete its waiver", pytrace=False)
 
+        waived.waived = reason  # type: ignore[attr-defined]  # for the count at the end
         setattr(contract, name, waived)
         return contract
 

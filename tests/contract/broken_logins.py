@@ -103,15 +103,75 @@ class TakesARefusalForAnOutage(ChalkLogin):
 class TrustsEveryAnswer(ChalkLogin):
     def row(self, response: Response) -> Any:
         read: Any = response.json()
-        return read["data"]
+        row = read["data"]
+        if not isinstance(row["id"], str) or not row["id"]:
+            raise BrokeContract("chalk.example answered without a person.")
+        return row
 
 
 @breaks("hostile_values_pass")
+class NeedsANameThatCanBePrinted(ChalkLogin):
+    def row(self, response: Response) -> dict[str, Any]:
+        row = super().row(response)
+        if not str(row.get("first")).isprintable():
+            raise BrokeContract("chalk.example sent an odd name.")
+        return row
+
+
+@breaks("a_missing_email_keeps_nobody_out")
 class NeedsAnEmail(ChalkLogin):
     def row(self, response: Response) -> dict[str, Any]:
         row = super().row(response)
-        if not row.get("email"):
+        if "email" not in row and "first" in row:
             raise BrokeContract("chalk.example sent no e-mail.")
+        return row
+
+
+@breaks("a_declined_scope_keeps_nobody_out")
+class NeedsAName(ChalkLogin):
+    def row(self, response: Response) -> dict[str, Any]:
+        row = super().row(response)
+        if "first" not in row:
+            raise BrokeContract("chalk.example sent no name.")
+        return row
+
+
+@breaks("an_unverified_email_is_not_called_verified")
+class CallsEveryEmailVerified(ChalkLogin):
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        return dataclasses.replace(super().exchange(callback), email_verified=True)
+
+
+@breaks("what_is_not_declared_goes_nowhere")
+class TellsOfThePicture(ChalkLogin):
+    def person(self, row: Any) -> SourcePerson:
+        return dataclasses.replace(super().person(row), extra={"picture": row.get("picture", "")})
+
+
+@breaks("a_megabyte_is_borne_or_refused")
+class MeasuresNames(ChalkLogin):
+    def row(self, response: Response) -> dict[str, Any]:
+        row = super().row(response)
+        if len(str(row.get("first"))) > 100_000:
+            raise ValueError("too long")
+        return row
+
+
+@breaks("nobody_comes_in_without_an_id")
+class MakesATextOfAnyId(ChalkLogin):
+    def row(self, response: Response) -> dict[str, Any]:
+        read: Any = response.json()
+        row = read.get("data") if isinstance(read, dict) else None
+        if not isinstance(row, dict) or "id" not in row:
+            raise BrokeContract("chalk.example answered without a person.")
+        return row
+
+
+@breaks("an_odd_id_is_no_bare_error")
+class PutsTheIdIntoBytes(ChalkLogin):
+    def row(self, response: Response) -> dict[str, Any]:
+        row = super().row(response)
+        row["id"].encode()
         return row
 
 
@@ -166,10 +226,65 @@ class LeadsToAnotherHost(ChalkLogin):
 @breaks("the_address_shows_no_secret")
 class ShowsTheVerifier(ChalkLogin):
     def query(self, request: AuthorizeRequest) -> dict[str, str]:
-        return super().query(request) | {"code_challenge": request.code_verifier}
+        return super().query(request) | {"verifier": request.code_verifier}
 
 
 @breaks("the_address_shows_no_secret")
 class ShowsTheSecret(ChalkLogin):
     def query(self, request: AuthorizeRequest) -> dict[str, str]:
         return super().query(request) | {"client_secret": str(self.config["secret"])}
+
+
+@breaks("a_declined_sign_in_is_told")
+class LooksAtTheCodeAlone(ChalkLogin):
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        told = dict(callback.params)
+        if told.get("code"):
+            told.pop("error", None)
+        return super().exchange(dataclasses.replace(callback, params=told))
+
+
+@breaks("a_callback_without_a_code_is_refused")
+class NeedsACode(ChalkLogin):
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        if "error" not in callback.params:
+            callback.params["code"]
+        return super().exchange(callback)
+
+
+@breaks("a_hostile_code_is_refused")
+class PutsTheCodeIntoBytes(ChalkLogin):
+    def token(self, callback: Callback) -> str:
+        callback.params["code"].encode()
+        return super().token(callback)
+
+
+@breaks("the_state_is_left_to_the_server")
+class JudgesTheState(ChalkLogin):
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        if callback.params.get("state") == "another state":
+            raise RejectedCredentials("The state is another.")
+        return super().exchange(callback)
+
+
+@breaks("nothing_is_kept_between_two_sign_ins")
+class LetsOneSignInBegin(ChalkLogin):
+    begun = False
+
+    def authorize(self, request: AuthorizeRequest) -> str:
+        self.begun = True
+        return super().authorize(request)
+
+    def exchange(self, callback: Callback) -> SourceIdentity:
+        if self.begun:
+            raise RejectedCredentials("Another sign-in is under way.")
+        return super().exchange(callback)
+
+
+@breaks("a_page_instead_of_tokens_is_told")
+class FollowsARedirectByHand(ChalkLogin):
+    def handed_in(self, callback: Callback) -> Response:
+        response = super().handed_in(callback)
+        if response.status == 307:
+            return self.transport.request("POST", response.headers["location"], form={"code": callback.params["code"]})
+        return response

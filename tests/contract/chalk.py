@@ -192,6 +192,8 @@ class ChalkLogin(Chalk):
         }
 
     def exchange(self, callback: Callback) -> SourceIdentity:
+        if callback.params.get("error") or not callback.params.get("code"):
+            raise RejectedCredentials("Nobody signed in at chalk.example. Sign in again.")
         token = self.token(callback)
         bearer = Authorization.bearer(token, hosts={"chalk.example"})
         row = self.row(self.transport.request("GET", f"{BASE}/me", authorization=bearer))
@@ -203,13 +205,16 @@ class ChalkLogin(Chalk):
             tokens=(SourceToken(value=token, kind=TokenKind.ACCESS),),
         )
 
-    def token(self, callback: Callback) -> str:
+    def handed_in(self, callback: Callback) -> Response:
         form = {
             "grant_type": "authorization_code",
             "code": callback.params["code"],
             "redirect_uri": callback.redirect_uri,
         }
-        response = self.transport.request("POST", f"{BASE}/token", form=form, authorization=self.basic)
+        return self.transport.request("POST", f"{BASE}/token", form=form, authorization=self.basic)
+
+    def token(self, callback: Callback) -> str:
+        response = self.handed_in(callback)
         read = response.json()
         if response.status == 400 and isinstance(read, dict) and read.get("error") == "invalid_grant":
             raise self.used()
@@ -224,6 +229,6 @@ class ChalkLogin(Chalk):
     def row(self, response: Response) -> dict[str, Any]:
         read = response.json()
         row = read.get("data") if isinstance(read, dict) else None
-        if not isinstance(row, dict) or not row.get("id"):
+        if not isinstance(row, dict) or not row.get("id") or not isinstance(row["id"], str):
             raise BrokeContract("chalk.example answered without a person.")
         return row

@@ -16,8 +16,9 @@ from lti_server.testing import (
     UnrecordedRequest,
     waive,
 )
-from tests.contract import broken_logins, broken_rosters, broken_signals, broken_tenants
+from tests.contract import broken_logins, broken_openid, broken_rosters, broken_signals, broken_tenants
 from tests.contract.chalk import CONFIG, REMOVAL, ROSTER, SIGN_IN, ChalkLogin, ChalkRoster
+from tests.contract.chalk_openid import OPENID_CONFIG, OPENID_SIGN_IN, ChalkOpenId
 from tests.contract.chalk_signals import FOR_OTHERS, FORGED, MESSAGE, SIGNALS, ChalkSignals
 from tests.contract.chalk_tenants import TENANTS, ChalkTenants
 
@@ -28,6 +29,10 @@ class TestChalkRoster(RosterSourceContract):
 
 class TestChalkLogin(LoginProviderContract):
     provider, config, recording = ChalkLogin, CONFIG, SIGN_IN
+
+
+class TestChalkOpenId(LoginProviderContract):
+    provider, config, recording = ChalkOpenId, OPENID_CONFIG, OPENID_SIGN_IN
 
 
 class TestChalkSignals(SignalReceiverContract):
@@ -65,7 +70,7 @@ def cases(breakers: dict[str, list[tuple[type, dict[str, Any]]]]) -> list[Any]:
 
 def test_every_check_has_a_plugin_that_breaks_it() -> None:
     assert sorted(broken_rosters.BREAKERS) == checks(RosterSourceContract)
-    assert sorted(broken_logins.BREAKERS) == checks(LoginProviderContract)
+    assert sorted({*broken_logins.BREAKERS, *broken_openid.BREAKERS}) == checks(LoginProviderContract)
     assert sorted(broken_signals.BREAKERS) == checks(SignalReceiverContract)
     assert sorted(broken_tenants.BREAKERS) == checks(TenantListContract)
 
@@ -81,6 +86,16 @@ def test_a_broken_roster_fails_its_check_and_no_other(check: str, plugin: type, 
 @pytest.mark.parametrize(("check", "plugin", "says"), cases(broken_logins.BREAKERS))
 def test_a_broken_sign_in_fails_its_check_and_no_other(check: str, plugin: type, says: dict[str, Any]) -> None:
     failed = failures(LoginProviderContract, **{"provider": plugin, "config": CONFIG, "recording": SIGN_IN} | says)
+    assert list(failed) == [check]
+    assert isinstance(failed[check], AssertionError)
+
+
+@pytest.mark.parametrize(("check", "plugin", "says"), cases(broken_openid.BREAKERS))
+def test_a_broken_sign_in_with_openid_fails_its_check_and_no_other(
+    check: str, plugin: type, says: dict[str, Any]
+) -> None:
+    given = {"provider": plugin, "config": OPENID_CONFIG, "recording": OPENID_SIGN_IN}
+    failed = failures(LoginProviderContract, **given, **says)
     assert list(failed) == [check]
     assert isinstance(failed[check], AssertionError)
 

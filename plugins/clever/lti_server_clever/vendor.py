@@ -61,13 +61,13 @@ def record(answer: Response, what: str) -> Mapping[str, Any]:
 
 
 def id_in(found: Mapping[str, Any], name: str, what: str) -> str:
-    """An id, which is a text that is not empty.
+    """An id, which is a text of plain characters that is not empty.
 
     Raises:
         BrokeContract: there is none.
     """
     said = found.get(name)
-    if not isinstance(said, str) or not said.strip():
+    if not isinstance(said, str) or not said.strip() or not (said.isascii() and said.isprintable()):
         raise BrokeContract(f"Clever's answer about {what} has no {name}. Tell Clever.")
     return said
 
