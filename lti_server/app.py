@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lti_server import district_home, incident_pages, learn_page
 from lti_server.accounts import (
+    candidate_views,
     connecting_views,
     connection_views,
     disposition_views,
@@ -68,7 +69,7 @@ COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
     "signals", "requests", "people", "me", "incidents", "sign_in", "learn", "own_sessions",
-    "connecting", "deletion", "linking",
+    "connecting", "deletion", "linking", "candidates",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -153,7 +154,7 @@ def _pages(house: House) -> list[Any]:
     """What each feature shows."""
     makers = (
         _district, _log, _lti, _platforms, _connection_pages, _connecting, _dispositions,
-        _lessons, notice_pages, _contract, _requests, _people, _incidents,
+        _lessons, notice_pages, _contract, _requests, _people, _candidates, _incidents,
     )  # fmt: skip
     return [*(make(house) for make in makers), *_own_pages(house)]
 
@@ -271,6 +272,15 @@ def _people(house: House) -> Any:
         blocks=lambda: rights.blocks, erase=lambda: rights.erase,
     )  # fmt: skip
     return people_views.blueprint(parts)
+
+
+def _candidates(house: House) -> Any:
+    """Who may be one, and who was found to be."""
+    rights = house.rights
+    parts = candidate_views.CandidateParts(
+        staff=partial(_staff, house), access=rights.access, candidates=rights.candidates, now=house.clock.now
+    )
+    return candidate_views.blueprint(parts)
 
 
 def _own_pages(house: House) -> list[Any]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.blocks import Blocks
+from lti_server.accounts.candidates import Candidates
 from lti_server.accounts.corrections import Correct
 from lti_server.accounts.linking import expire_intents
 from lti_server.accounts.linking_data import LinkingData
@@ -138,6 +139,11 @@ class RightsParts:
     def merge(self) -> Merge:
         of = self.of
         return Merge(database=of.database, district=of.entered, parts=MERGES, journal=of.journal, clock=of.clock)
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        of = self.of
+        return Candidates(database=of.database, district=of.entered, merge=self.merge, clock=of.clock)
 
     @cached_property
     def shared_ids(self) -> SharedIds:

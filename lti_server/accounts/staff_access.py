@@ -6,7 +6,7 @@ pupil's e-mail nothing is shown, found or logged, whether there is one or not (A
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -144,7 +144,7 @@ class StaffAccess:
             access = self._must(connection, district, session_id)
             if not SHORTEST <= len(wanted) <= LONGEST:
                 raise InvalidInput(f"Write {SHORTEST} to {LONGEST} characters of a name, or a whole student number.")
-            found = _search(connection, district.keys, wanted)
+            found = names_like(connection, district.keys, wanted)
             shown = found if len(found) <= MOST_FOUND else {}
             self._note(connection, district.keys, access, "people search", {"found": len(shown)})
             for person_id, (_, _, key) in shown.items():
@@ -200,7 +200,7 @@ class StaffAccess:
 _People = dict[PersonId, tuple[str, str, PersonKey]]
 
 
-def _search(connection: Connection, keys: DistrictKeys, wanted: str) -> _People:
+def names_like(connection: Connection, keys: DistrictKeys, wanted: str) -> _People:
     """Names are encrypted each under their person's key, so each is opened; what a district put right counts first."""
     parts, number = wanted.casefold().split(), keys.lookup("local_id", wanted)
     found: _People = {}
@@ -211,12 +211,25 @@ def _search(connection: Connection, keys: DistrictKeys, wanted: str) -> _People:
         key = keys.person_key(person_id, bytes(row.wrapped_key))
         names = _names(person_id, key, row.fields, row.corrections)
         if row.has_number or (parts and all(part in " ".join(names.values()).casefold() for part in parts)):
-            shown = names.get("name") or " ".join(names[one] for one in NAMES[1:3] if one in names)
-            found[person_id] = (row.kind, shown, key)
+            found[person_id] = (row.kind, _shown(names), key)
             if len(found) > MOST_FOUND:
                 break
     rows.close()
     return found
+
+
+def names_of(connection: Connection, keys: DistrictKeys, people: Sequence[PersonId]) -> _People:
+    """The same of these people, whoever of them there still is; one who became one with another is nobody any more."""
+    found: _People = {}
+    for row in connection.execute(_NAMED_OF, {"names": list(NAMES), "ids": list(people)}):
+        person_id = PersonId(row.id)
+        key = keys.person_key(person_id, bytes(row.wrapped_key))
+        found[person_id] = (row.kind, _shown(_names(person_id, key, row.fields, row.corrections)), key)
+    return found
+
+
+def _shown(names: Mapping[str, str]) -> str:
+    return names.get("name") or " ".join(names[one] for one in NAMES[1:3] if one in names)
 
 
 def _names(person_id: PersonId, key: PersonKey, fields: Any, corrections: Any) -> dict[str, str]:
@@ -246,4 +259,12 @@ _NAMED = sa.text(
     "  SELECT DISTINCT person_id FROM person_field WHERE field = 'local_id' AND lookup = :number"
     " ) n ON n.person_id = p.id"
     " WHERE p.wrapped_key IS NOT NULL ORDER BY p.id"
+)
+_NAMED_OF = sa.text(
+    "SELECT p.id, p.kind, p.wrapped_key,"
+    " (SELECT jsonb_agg(jsonb_build_array(field, grant_id, encode(ciphertext, 'hex')) ORDER BY collected_at)"
+    "  FROM person_field f WHERE f.person_id = p.id AND field = ANY(:names) AND ciphertext IS NOT NULL) AS fields,"
+    " (SELECT jsonb_agg(jsonb_build_array(field, encode(ciphertext, 'hex')))"
+    "  FROM correction c WHERE c.person_id = p.id AND field = ANY(:names)) AS corrections"
+    " FROM person p WHERE p.id = ANY(:ids) AND p.wrapped_key IS NOT NULL AND p.merged_into IS NULL ORDER BY p.id"
 )

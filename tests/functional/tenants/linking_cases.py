@@ -42,3 +42,34 @@ def linking(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Resp
 
 
 LINKING = dict.fromkeys(("linking.connect", "linking.confirm", "linking.confirmed", "linking.decline"), linking)
+
+
+def candidates(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """Who may be one in my district is mine; the other's people and merges are nobody's and nothing."""
+    pages = f"{here.tool_url}/district/people"
+    token = re.search('name="csrf_token" value="([^"]+)"', mine.staff.get(pages, timeout=10).text)
+    assert token
+    form = {"csrf_token": token[1]}
+    mine.staff.post(f"{pages}/access", data={**form, "why": "request", "words": "They may be one."}, timeout=10)
+    with here.house.database.tenant(other.district.id) as connection:
+        row = connection.execute(sa.text("SELECT id, to_person_id FROM merge_ledger")).one()
+    with here.house.database.tenant(mine.district.id) as connection:
+        own = connection.execute(sa.text("SELECT to_person_id FROM merge_ledger")).scalar_one()
+    listed = mine.staff.get(f"{pages}/same", timeout=10)
+    assert str(own) in listed.text
+    assert str(row.to_person_id) not in listed.text
+    refused = [mine.staff.get(f"{pages}/{row.to_person_id}/same", headers=JSON, timeout=10)]
+    for act in ("compare", "merge"):
+        for one, two in ((own, row.to_person_id), (row.to_person_id, own)):
+            answer = mine.staff.post(f"{pages}/{one}/{act}", data={**form, "other": str(two)}, headers=JSON, timeout=10)
+            refused.append(answer)
+    refused.append(mine.staff.post(f"{pages}/merges/{row.id}/undo", data=form, headers=JSON, timeout=10))
+    assert {one.status_code for one in refused} == {404}
+    ended = mine.staff.post(f"{pages}/end", data=form, timeout=10)
+    return [listed, *refused, ended]
+
+
+JSON = {"Accept": "application/problem+json"}
+LINKING.update(dict.fromkeys(
+    ("candidates.index", "candidates.of", "candidates.compare", "candidates.merge", "candidates.undo"), candidates
+))  # fmt: skip
