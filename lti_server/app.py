@@ -44,6 +44,7 @@ from lti_server.lti import views as lti_views
 from lti_server.lti.data_privacy_views import PrivacyParts
 from lti_server.lti.state import StateSigner
 from lti_server.lti.tool_description import Tool
+from lti_server.own_door_parts import OwnDoorHouse
 from lti_server.own_page import OwnPages
 from lti_server.policy_pages import StaffContracts, contract_pages, notice_pages
 from lti_server.privacy import guardian_views, log_views
@@ -69,7 +70,7 @@ COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
     "signals", "requests", "people", "me", "incidents", "sign_in", "learn", "own_sessions",
-    "connecting", "deletion", "linking", "candidates",
+    "connecting", "deletion", "linking", "candidates", "by_email",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -124,17 +125,19 @@ def create_app(house: House) -> Flask:
 def _ways_in(house: House) -> list[Any]:
     """Invitations, providers, and where somebody is who is in."""
     signing_in, base_url, trial = SignInHouse(house), house.settings.base_url, _trials(house)
+    own_door = OwnDoorHouse(house)
     parts = sign_in_views.SignInParts(
         sign_in=signing_in.sign_in, link=linking_views.finished(signing_in.linking),
         trial=partial(trial_views.arrived, trial), describe=house.registry.manifest,
         sessions=signing_in.sessions, ways=signing_in.ways,
-        home=lambda: url_for("learn.index"), base_url=base_url,
+        by_email=lambda: bool(own_door.desks(False)), home=lambda: url_for("learn.index"), base_url=base_url,
     )  # fmt: skip
     return [
         account_views.blueprint(house.invitations, house.district_name, people=signing_in.sessions, base_url=base_url),
         sign_in_views.blueprint(parts),
         learn_page.blueprint(house, signing_in.sessions),
         trial_views.blueprint(trial),
+        own_door.blueprint(),
     ]
 
 

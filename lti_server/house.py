@@ -81,7 +81,7 @@ SYNC_SECTION = "roster.sync_section"
 REGISTRATION_LIMITS = OutboundLimits(total_s=12.0, body_bytes=512 * 1024)
 SPENT = (
     "spent_nonce", "lesson_token", "session", "service_token", "invitation", "platform_invitation",
-    "deep_link_request", "provider_signal", "notice", "staff_access", "signal_receipt",
+    "deep_link_request", "provider_signal", "notice", "staff_access", "email_code", "signal_receipt",
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from typing import Protocol
@@ -137,28 +137,61 @@ class SendMail:
             if sealed is None:
                 return
             text = self._seals.unwrap(PURPOSE, place(owner, UUID(message_id)), sealed).decode()
-            state = "sent" if self._delivered(self._smtp_url, text, message_id) else "failed"
+            to, subject, body = text.split("\n", 2)
+            letter = Message(to=to, subject=subject, text=body)
+            sent = delivered(self._smtp_url, self._mail_from, letter, at=self._clock.now(), message_id=message_id)
+            state = "sent" if sent else "failed"
             settled = sa.update(mail_message).where(own)
             connection.execute(settled.values(state=state, sealed=None, settled_at=self._clock.now()))
 
-    def _delivered(self, smtp_url: str, text: str, message_id: str) -> bool:
-        """False where the server refuses this message for good. Neither log nor error names the address."""
-        to, subject, body = text.split("\n", 2)
-        mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = self._mail_from, to, subject
-        mail["Date"] = format_datetime(self._clock.now())
-        mail["Message-ID"] = make_msgid(message_id, domain=self._mail_from.rpartition("@")[2] or "localhost")
-        mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(body)
-        try:
-            with connected(smtp_url) as server:
-                server.send_message(mail)
-        except (smtplib.SMTPException, OSError) as error:
-            if not _is_final(error):
-                raise ProviderFailed("The mail server did not take a message; it is tried again.") from None
-            structlog.get_logger("lti_server.mail").error("mail was refused", message=message_id)
-            return False
-        return True
+
+class MailNow:
+    """Mail that is written nowhere, not even sealed: it leaves before whoever asked for it is answered (A-08)."""
+
+    def __init__(self, clock: Clock, *, smtp_url: str | None, mail_from: str) -> None:
+        self._clock = clock
+        self._smtp_url = smtp_url
+        self._mail_from = mail_from
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a mail server at all."""
+        return self._smtp_url is not None
+
+    def __call__(self, message: Message) -> None:
+        """Send it. An address that the mail server refuses for good is no failure: nobody is told which ones are.
+
+        Raises:
+            ProviderFailed: no mail leaves now, whoever it is for.
+        """
+        if self._smtp_url is None:
+            raise ProviderFailed("No mail leaves this server. Tell its operator.")
+        delivered(self._smtp_url, self._mail_from, message, at=self._clock.now(), message_id=str(new_id()))
+
+
+def delivered(smtp_url: str, mail_from: str, message: Message, *, at: datetime, message_id: str) -> bool:
+    """Whether the server took it; False where it refuses this message for good.
+
+    Neither log nor error names the address.
+
+    Raises:
+        ProviderFailed: it cannot take it now.
+    """
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = mail_from, message.to, message.subject
+    mail["Date"] = format_datetime(at)
+    mail["Message-ID"] = make_msgid(message_id, domain=mail_from.rpartition("@")[2] or "localhost")
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(message.text)
+    try:
+        with connected(smtp_url) as server:
+            server.send_message(mail)
+    except (smtplib.SMTPException, OSError) as error:
+        if not _is_final(error):
+            raise ProviderFailed("The mail server did not take a message; it is tried again.") from None
+        structlog.get_logger("lti_server.mail").error("mail was refused", message=message_id)
+        return False
+    return True
 
 
 def connected(smtp_url: str) -> smtplib.SMTP:

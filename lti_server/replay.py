@@ -15,6 +15,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from lti_server.accounts import registering
 from lti_server.accounts.corrections import held_back
 from lti_server.errors import ConfigurationError
 from lti_server.house import House
@@ -92,6 +93,12 @@ def _two_again(house: House, entry: JournalEntry) -> object:
     return house.rights.merge.replay(entry)
 
 
+def _closed(house: House, entry: JournalEntry) -> object:
+    """Whoever let people register again after that says so once more."""
+    with house.database.tenant(_of(entry)) as connection:
+        return registering.close(connection, entry.at, by="restore")
+
+
 def _disagreed(house: House, entry: JournalEntry) -> object:
     """Who agreed once more after that is asked again: that consent is lost with the database."""
     person_id, purpose = PersonId(UUID(entry.said["person"])), Purpose(entry.said["purpose"])
@@ -143,6 +150,7 @@ AGAIN: Mapping[JournalKind, Again] = {
     JournalKind.READDRESSING: _readdressed,
     JournalKind.CONTRACT: _contracted,
     JournalKind.UNMERGE: _two_again,
+    JournalKind.DESK_CLOSED: _closed,
     JournalKind.DISPOSITION: _directed,
 }
 

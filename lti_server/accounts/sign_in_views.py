@@ -30,12 +30,14 @@ class SignInParts:
 
     `link` ends the linking of an account, and says where to go.
     `trial` answers a callback that is an administrator's trial, and no sign-in (trial_views.py).
+    `by_email`: whether some come by e-mail.
     """
 
     sign_in: SignIn
     link: Callable[[SignInState, Mapping[str, str]], str]
     sessions: PersonSessions
     ways: Callable[[str], Mapping[str, str]]
+    by_email: Callable[[], bool]
     home: Callable[[], str]
     describe: Callable[[str], Manifest]
     trial: Callable[[str, Mapping[str, str]], Response | None]
@@ -51,7 +53,8 @@ def blueprint(parts: SignInParts) -> Blueprint:
     @public("the way in")
     def index() -> str:
         slug = request.args.get("district", "").strip().lower()[:63]
-        return render_template("accounts/sign_in.html", slug=slug, ways=parts.ways(slug) if slug else {})
+        ways = parts.ways(slug) if slug else {}
+        return render_template("accounts/sign_in.html", slug=slug, ways=ways, by_email=parts.by_email())
 
     @pages.get("/auth/<provider>/login")
     @public("the way to a provider")

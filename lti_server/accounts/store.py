@@ -19,7 +19,7 @@ from lti_server.privacy import schedule
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
 from lti_server.privacy.grants import withdrawn
 from lti_server.privacy.reading import Reading
-from lti_server.privacy.store_gate import must_cover
+from lti_server.privacy.store_gate import Leave, must_cover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +247,24 @@ def write_many(
             ),
             rows,
         )
+
+
+def write_hash(
+    connection: Connection, keys: DistrictKeys, known: Known, source: Source, field: str, lookup: bytes, leave: Leave
+) -> None:
+    """A field of which nothing but the keyed hash is known any more; of somebody new, who has none of this grant.
+
+    Raises:
+        ContractForbids: it has no leave of the store gate.
+    """
+    must_cover(leave, _element(known.kind, field))
+    connection.execute(
+        person_field.insert().values(
+            district_id=keys.district_id, person_id=known.person_id, field=field, grant_id=source.grant_id,
+            fingerprint=keys.fingerprint(f"{known.person_id}|{source.grant_id}", f"{field}|lookup", lookup.hex()),
+            lookup=lookup, run_id=source.run_id, epoch=source.epoch, collected_at=source.at,
+        )
+    )  # fmt: skip
 
 
 def put_back(connection: Connection, person_id: PersonId, row: Mapping[str, object]) -> None:

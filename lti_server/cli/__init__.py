@@ -40,6 +40,7 @@ COMMANDS = {
     "section": "section",
     "serve": "serve",
     "session": "session",
+    "signup": "signup",
     "worker": "serve",
 }
 

@@ -20,6 +20,8 @@ from lti_server.privacy.tables import instance_key
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 LOCALES = ("en", "fr")
+# What the slug of a tenant of people who register themselves begins with (privacy/own_terms.py).
+RESERVED = "public-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +69,19 @@ def create(
     locale: str,
     slug_key: bytes,
     now: datetime,
+    reserved: bool = False,
 ) -> District:
     """A new district with keys of its own; the connection is in its tenant afterwards.
+
+    `reserved`: it is none of a school system, but one of people who register themselves.
 
     Raises:
         InvalidInput: every field that is not as it must be.
         Conflict: the slug is taken.
     """
     faults = _faults(slug, name, timezone, country, locale)
+    if slug.startswith(RESERVED) is not reserved:
+        faults.append(("/slug", f"A slug that begins with {RESERVED} is for people who register themselves."))
     if faults:
         raise InvalidInput.listing("The district was not added.", faults)
     district_id = DistrictId(new_id())

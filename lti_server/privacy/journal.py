@@ -67,6 +67,8 @@ class JournalKind(StrEnum):
     """`grant`, `addresses`: a hash of those that its platform has from then on."""
     UNMERGE = "unmerge"
     """`merge`: its line in the ledger; two people who had been merged are two again."""
+    DESK_CLOSED = "desk_closed"
+    """`country`: where nobody new registers themself from then on."""
     DISPOSITION = "disposition"
     """`disposition`: its id; `grant`: of which alone, empty for the district; `due`, `days`, `returned`."""
 
@@ -138,6 +140,7 @@ MEMBERS: Mapping[JournalKind, Mapping[str, Callable[[object], bool]]] = MappingP
         JournalKind.READDRESSING: {"grant": _id, "addresses": _hash},
         JournalKind.CONTRACT: {"contract": _id, "version": _number, "policy": _hash, "begins": _day},
         JournalKind.UNMERGE: {"merge": _id},
+        JournalKind.DESK_CLOSED: {"country": _said},
         JournalKind.DISPOSITION: {
             "disposition": _id,
             "grant": _id_or_none,

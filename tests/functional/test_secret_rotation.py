@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from lti_server_demo_lms.profiles import PROFILES
 
+from lti_server.accounts import email_codes
+from lti_server.accounts.email_codes import Newcomer
 from lti_server.accounts.permissions import StaffRole
 from lti_server.accounts.provider_connections import WRAPPED as APPLICATIONS
 from lti_server.app import House, build_house, create_app
@@ -26,6 +28,7 @@ from lti_server.errors import ConfigurationError, SecretsMissing
 from lti_server.lti import keys
 from lti_server.mail import Message, mail_message, place
 from lti_server.privacy import districts, rewrap
+from lti_server.privacy.ages import Age
 from lti_server.privacy.crypto import KEY_ID_BYTES, KeyRing, PersonKey
 from lti_server.privacy.districts import District
 from lti_server.privacy.log import payload_of
@@ -37,7 +40,8 @@ THIRD = "the-secret-of-the-year-after-long-enough-too"
 
 # What keyed or plain hashes are: they open nothing and are compared alone.
 HASHES = {
-    "block_alias.hash", "directory.key_hash", "identity.subject_hash", "invitation.token_hash",
+    "block_alias.hash", "directory.key_hash", "email_code.address_hash", "email_code.browser_hash",
+    "email_code.code_hash", "identity.subject_hash", "invitation.token_hash",
     "lesson_token.token_hash", "link_intent.intent_hash", "log_entry.leaf_hash", "log_link.hash",
     "person_field.fingerprint", "person_field.lookup",
     "platform_invitation.token_hash", "provider_signal.signal_hash", "session.cookie_hash", "session.ticket_hash",
@@ -72,6 +76,7 @@ def by_ring(purpose: str, row_place: Callable[[Row], bytes], column: str) -> Ope
 
 SEALED: dict[str, Opens] = {
     "correction.ciphertext": by_person("correction", "ciphertext", lambda row: f"{row.person_id}|{row.field}"),
+    "email_code.sealed": by_district("email_code", "sealed", lambda row: row.id),
     "guardian_request.sealed": by_district("guardian_request", "sealed", lambda row: row.id),
     "deep_link_request.settings": by_district("deep_link_request", "settings", lambda row: row.id),
     "district.data_key": by_ring("data_key", lambda row: bytes(row.id.bytes), "data_key"),
@@ -114,9 +119,21 @@ def here(template: tuple[str, str], server_url: str, tmp_path_factory: pytest.Te
         with found.house.database.anyone() as connection:
             found.house.mail.send(connection, None, Message(to="operator@school.example", subject="Up", text="Up."))
         found.house.document_keys.public_jwks()
+        register(found)
         yield found
         while PROCESSES:
             PROCESSES.pop().database.dispose()
+
+
+def register(here: Neighbours) -> None:
+    """A code that somebody has asked for and not typed yet."""
+    owner, now = here.tenants[0].district, here.house.clock.now()
+    newcomer = Newcomer(name="Cool Coder", age=Age(15, now.date()), address="cool@coder.example")
+    with here.house.database.tenant(owner.id) as connection:
+        email_codes.issue(
+            connection, owner.keys, way=email_codes.Way.REGISTER, browser="a browser", address_hash=b"a hash",
+            newcomer=newcomer, opens=True, now=now,
+        )  # fmt: skip
 
 
 def save(here: Neighbours, token: str, **more: str) -> requests.Response:

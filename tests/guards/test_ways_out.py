@@ -45,6 +45,7 @@ KNOWN = {
         "lti_server/accounts/sign_in.py SignIn.begin: login.authorize",
         "lti_server/accounts/trial_sign_ins.py TrialSignIns.begin: login.authorize",
         "lti_server/accounts/trial_views.py _away: redirect",
+        "lti_server/accounts/email_views.py _Door._in: redirect",
         "lti_server/accounts/sign_in_views.py _to: redirect",
     ],
     "asks a provider who somebody is, by the code with which that one's browser came": [
@@ -83,7 +84,7 @@ KNOWN = {
         "lti_server/privacy/inference.py SuspendOnEvidence._tell: self._mail().send",
     ],
     "sends what those have queued": [
-        "lti_server/mail.py SendMail._delivered: server.send_message",
+        "lti_server/mail.py delivered: server.send_message",
         "lti_server/mail.py connected: smtplib.SMTP",
         "lti_server/mail.py connected: smtplib.SMTP_SSL",
     ],

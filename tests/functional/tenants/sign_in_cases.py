@@ -12,6 +12,7 @@ from lti_server.accounts.person_sessions import open_session
 from tests.functional.tenants.connecting_cases import CONNECTING
 from tests.functional.tenants.linking_cases import LINKING
 from tests.functional.tenants.neighbours import LESSON, Neighbours, Tenant
+from tests.functional.tenants.own_door_cases import OWN_DOOR
 
 JSON = {"Accept": "application/problem+json"}
 _SOMEBODY = sa.text(
@@ -69,4 +70,5 @@ SIGN_IN = {
     **dict.fromkeys(("sign_in.index", "sign_in.login", "sign_in.callback"), signing_in),
     **dict.fromkeys(("learn.index", "learn.open_lesson"), learning),
     **CONNECTING,
+    **OWN_DOOR,
 }

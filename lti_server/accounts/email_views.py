@@ -1,0 +1,251 @@
+"""`/signup`, `/signin/email`, `/recover` and `/signin/code`: in by one's own e-mail address, without a script.
+
+An address is in a form alone: in no query, no cookie, and not in the page that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask_babel import get_locale
+from flask_babel import gettext as _
+
+from lti_server.accounts.browser_states import LONGEST_LOGIN_S, BrowserStates, StateSpoiled
+from lti_server.accounts.email_codes import KEPT_FOR, LONGEST_ADDRESS, LONGEST_NAME, Letter, Way
+from lti_server.accounts.email_sign_in import Asked, EmailSignIn
+from lti_server.accounts.person_sessions import PersonSessions
+from lti_server.accounts.sign_in import SignedIn
+from lti_server.accounts.sign_in_reasons import refused
+from lti_server.accounts.sign_in_views import COOKIE, SignInCookies
+from lti_server.errors import InvalidInput, SignInRefused
+from lti_server.privacy.ages import OLDEST, YOUNGEST
+from lti_server.web.cookies import forget_token, set_token
+from lti_server.web.guards import public
+
+BROWSER, AGE = "lti_code", "lti_age"
+TOKEN = 43
+"""Characters of a browser's token."""
+TRY_AGAIN = frozenset({"code-wrong", "code-over"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailParts:
+    """`desks` are the countries whose people come by e-mail; with True, those where somebody new may register.
+
+    `ages` signs what somebody has answered when asked their age; `hold_back` raises where an address asks too often.
+    """
+
+    sign_in: EmailSignIn
+    sessions: PersonSessions
+    desks: Callable[[bool], Sequence[str]]
+    ages: BrowserStates
+    hold_back: Callable[[], None]
+    home: Callable[[], str]
+    base_url: str
+
+
+def blueprint(parts: EmailParts) -> Blueprint:
+    """Six pages. Each POST is followed by a page of its own, so that no reload sends anything twice."""
+    pages = Blueprint("by_email", __name__, template_folder="templates")
+    door = _Door(parts)
+
+    @pages.route("/signup", methods=["GET", "POST"])
+    @public("whoever registers is asked their age first")
+    def age() -> Response:
+        return door.age()
+
+    @pages.route("/signup/address", methods=["GET", "POST"])
+    @public("whoever registers is not known yet")
+    def register() -> Response:
+        return door.register()
+
+    @pages.route("/signin/email", methods=["GET", "POST"])
+    @public("the way in; the answer is the same whoever the address belongs to")
+    def sign_in() -> Response:
+        return door.address(Way.SIGN_IN, "by_email.sign_in")
+
+    @pages.route("/recover", methods=["GET", "POST"])
+    @public("the way back in; the answer is the same whoever the address belongs to")
+    def recover() -> Response:
+        return door.address(Way.RECOVER, "by_email.recover")
+
+    @pages.route("/signin/code", methods=["GET", "POST"])
+    @public("the code is the credential, in the browser that asked for it")
+    def code() -> Response:
+        return door.code()
+
+    return pages
+
+
+class _Door:
+    """What the pages do with a request."""
+
+    def __init__(self, parts: EmailParts) -> None:
+        self._parts = parts
+        self._cookies = SignInCookies(parts.base_url)
+        self._https = parts.base_url.startswith("https://")
+
+    def age(self) -> Response:
+        country = self._country(new=True, to="by_email.age")
+        if isinstance(country, Response):
+            return country
+        if self._said(country) is not None:  # an answer stands: asking again would say which one is wanted
+            return _to("by_email.register", country)
+        years = _number(request.form.get("years", ""))
+        if request.method == "POST" and years is not None:
+            response = _to("by_email.register", country)
+            value = self._parts.ages.write({"c": country, "y": years})
+            response.set_cookie(AGE, value, max_age=LONGEST_LOGIN_S, secure=self._https, httponly=True, samesite="Lax")
+            return response
+        wrong = request.method == "POST"
+        values = {"country": country, "wrong": wrong, "youngest": YOUNGEST, "oldest": OLDEST}
+        return make_response(render_template("accounts/sign_up.html", **values), 422 if wrong else 200)
+
+    def register(self) -> Response:
+        country = self._country(new=True, to="by_email.age")
+        if isinstance(country, Response):
+            return country
+        years = self._said(country)
+        if years is None:
+            return _to("by_email.age", country)
+        if not self._parts.sign_in.may_register(country, years):
+            return make_response(render_template("accounts/sign_up_not_alone.html"))
+        return self._asked(country, Way.REGISTER, "by_email.register", years)
+
+    def address(self, way: Way, endpoint: str) -> Response:
+        country = self._country(new=False, to=endpoint)
+        return country if isinstance(country, Response) else self._asked(country, way, endpoint, None)
+
+    def code(self) -> Response:
+        country, browser = _browser()
+        if not country:
+            raise refused("code-over")
+        if request.method == "GET":
+            return _code_page(country, "")
+        try:
+            signed_in = self._parts.sign_in.enter(
+                country, browser, request.form.get("code", "")[:40], locale=_locale(),
+                end_others=request.form.get("others") == "end",
+            )  # fmt: skip
+        except SignInRefused as refusal:
+            if refusal.reason in TRY_AGAIN:
+                return _code_page(country, refusal.reason)
+            raise
+        return self._in(signed_in)
+
+    def _in(self, signed_in: SignedIn) -> Response:
+        """On a shared device whoever comes now takes the place of whoever was here."""
+        self._parts.sessions.end(request.cookies.get(COOKIE, ""))
+        response = make_response(redirect(self._parts.home() if signed_in.opened else url_for("lessons.index"), 303))
+        if signed_in.opened is None:
+            self._cookies.forget_session(response)
+        else:
+            self._cookies.keep_session(response, signed_in.opened.cookie)
+        forget_token(response, BROWSER, secure=self._https, httponly=True, samesite="Lax")
+        response.delete_cookie(AGE, secure=self._https, httponly=True, samesite="Lax")
+        return response
+
+    def _asked(self, country: str, way: Way, endpoint: str, years: int | None) -> Response:
+        """The form for an address; once it is sent, on to the code, whoever the address belongs to."""
+        if request.method == "GET":
+            return _address_page(country, way, endpoint, "")
+        self._parts.hold_back()
+        known, browser = _browser()
+        form = request.form
+        asked = Asked(
+            country=country, way=way, address=form.get("address", "")[:1_000], name=form.get("name", "")[:1_000],
+            browser=browser if known else "", years=years,
+        )  # fmt: skip
+        try:
+            browser = self._parts.sign_in.ask(asked, letter)
+        except InvalidInput as fault:
+            return _address_page(country, way, endpoint, fault.detail)
+        response = _to("by_email.code", "")
+        value = f"{country.lower()}-{browser}"
+        life = int(KEPT_FOR.total_seconds())
+        set_token(response, BROWSER, value, max_age=life, secure=self._https, httponly=True, samesite="Lax")
+        return response
+
+    def _country(self, *, new: bool, to: str) -> str | Response:
+        """Which country's people: the only one, the one that was chosen, or a page that asks.
+
+        Raises:
+            SignInRefused: nobody comes by e-mail here.
+        """
+        found = self._parts.desks(new)
+        if not found:
+            raise refused("not-open")
+        chosen = request.args.get("country", "").upper()[:2]
+        if chosen in found:
+            return chosen
+        if len(found) == 1:
+            return found[0]
+        return make_response(render_template("accounts/sign_up_country.html", countries=countries(found), to=to))
+
+    def _said(self, country: str) -> int | None:
+        """Which age was said in this browser a short while ago."""
+        try:
+            said = self._parts.ages.read(request.cookies.get(AGE))
+        except StateSpoiled:
+            return None
+        return int(said["y"]) if said["c"] == country else None
+
+
+def letter(kind: Letter, code: str) -> tuple[str, str]:
+    """Subject and text of a letter, in the language of the page. It names nobody."""
+    shown = f"{code[:4]} {code[4:]}"
+    good = _("The code is good for ten minutes, in the browser where you asked for it.")
+    unasked = _("You did not ask for this? Then you need do nothing.")
+    texts = {
+        Letter.REGISTER: _("Your code to register: %(code)s", code=shown),
+        Letter.KNOWN_ALREADY: _("You have an account already. Your code to sign in: %(code)s", code=shown),
+        Letter.CODE: _("Your code to sign in: %(code)s", code=shown),
+        Letter.NOBODY: _("Nobody has registered with this e-mail address, so there is no code."),
+    }
+    subjects = {
+        Letter.REGISTER: _("Your code to register"),
+        Letter.NOBODY: _("Signing in to the lessons"),
+    }
+    lines = [texts[kind], *([] if kind is Letter.NOBODY else [good]), unasked]
+    return subjects.get(kind, _("Your code to sign in")), "\n\n".join(lines) + "\n"
+
+
+def countries(found: Sequence[str]) -> dict[str, str]:
+    """The names of countries in the reader's language, in its order."""
+    locale = get_locale()
+    names = {} if locale is None else locale.territories
+    return dict(sorted(((one, names.get(one, one)) for one in found), key=lambda pair: pair[1]))
+
+
+def _address_page(country: str, way: Way, endpoint: str, fault: str) -> Response:
+    values = {"country": country, "way": way.value, "to": endpoint, "fault": fault}
+    page = render_template("accounts/email_address.html", longest=LONGEST_ADDRESS, longest_name=LONGEST_NAME, **values)
+    return make_response(page, 422 if fault else 200)
+
+
+def _code_page(country: str, reason: str) -> Response:
+    return make_response(render_template("accounts/email_code.html", reason=reason), 403 if reason else 200)
+
+
+def _browser() -> tuple[str, str]:
+    """The country and the token of this browser; empty where it has none that is well made."""
+    country, _dash, token = request.cookies.get(BROWSER, "").partition("-")
+    if len(country) != 2 or len(token) != TOKEN or not token.isascii():
+        return "", ""
+    return country.upper(), token
+
+
+def _number(text: str) -> int | None:
+    said = text.strip()
+    years = int(said) if said.isascii() and said.isdigit() and len(said) < 4 else None
+    return years if years is not None and YOUNGEST <= years <= OLDEST else None
+
+
+def _to(endpoint: str, country: str) -> Response:
+    return make_response(redirect(url_for(endpoint, country=country or None), 303))
+
+
+def _locale() -> str:
+    return str(get_locale() or "")

@@ -1,0 +1,73 @@
+"""Registering oneself and signing in by e-mail, joined once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from flask import url_for
+
+from lti_server.accounts import email_views
+from lti_server.accounts.browser_states import BrowserStates
+from lti_server.accounts.email_sign_in import EmailSignIn
+from lti_server.accounts.live_sessions import Which
+from lti_server.accounts.person_sessions import Opened
+from lti_server.accounts.registering import Registering
+from lti_server.house import House
+from lti_server.ids import PersonId
+from lti_server.mail import MailNow
+from lti_server.privacy.districts import District
+from lti_server.privacy.signing import Signing
+from lti_server.sign_in_parts import SignInHouse
+from lti_server.web.limits import LETTERS_PER_ADDRESS, Limit
+
+
+@dataclass(frozen=True)
+class OwnDoorHouse:
+    """Built from what the house has."""
+
+    of: House
+
+    @cached_property
+    def registering(self) -> Registering:
+        of = self.of
+        return Registering(
+            database=of.database, ring=of.ring, doors=lambda: of.doors, district=of.entered,
+            signing=lambda: Signing(of.database, of.retain, of.journal, of.clock),
+            journal=lambda: of.journal, clock=of.clock,
+        )  # fmt: skip
+
+    @cached_property
+    def mail(self) -> MailNow:
+        settings = self.of.settings
+        return MailNow(self.of.clock, smtp_url=settings.smtp_url, mail_from=settings.mail_from)
+
+    @cached_property
+    def sign_in(self) -> EmailSignIn:
+        of = self.of
+        return EmailSignIn(
+            database=of.database, registering=self.registering, district=of.entered, policies=of.policies,
+            send=self.mail, end_others=self._end_others, clock=of.clock,
+        )  # fmt: skip
+
+    def desks(self, new: bool) -> Sequence[str]:
+        """Whose people come by e-mail, by country; none without a mail server."""
+        return self.registering.countries(new=new) if self.mail.ready else ()
+
+    def blueprint(self) -> Any:
+        """The pages of those who come by e-mail."""
+        of = self.of
+        key = of.ring.signing_keys("limits")[0]
+        parts = email_views.EmailParts(
+            sign_in=self.sign_in, sessions=SignInHouse(of).sessions, desks=self.desks,
+            ages=BrowserStates(of.ring.signing_keys("sign-up-age"), salt="sign-up-age", clock=of.clock),
+            hold_back=Limit(key, of.settings.redis_url, LETTERS_PER_ADDRESS, of="letters"),
+            home=lambda: url_for("learn.index"), base_url=of.settings.base_url,
+        )  # fmt: skip
+        return email_views.blueprint(parts)
+
+    def _end_others(self, district: District, person_id: PersonId, opened: Opened) -> None:
+        which = Which(person_id=person_id, but=opened.session_id)
+        SignInHouse(self.of).live_sessions.end(district.id, which, by=f"person:{person_id}")
