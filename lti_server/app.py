@@ -19,6 +19,7 @@ from lti_server.accounts import (
     candidate_views,
     connecting_views,
     connection_views,
+    disconnect_views,
     disposition_views,
     grant_api,
     linking_views,
@@ -29,6 +30,7 @@ from lti_server.accounts import (
     trial_views,
 )
 from lti_server.accounts import views as account_views
+from lti_server.accounts.disconnecting import Disconnect
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.own_door import OwnSession
 from lti_server.accounts.permissions import Permission, may
@@ -70,7 +72,7 @@ COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
     "signals", "requests", "people", "me", "incidents", "sign_in", "learn", "own_sessions",
-    "connecting", "deletion", "linking", "candidates", "by_email",
+    "connecting", "deletion", "disconnecting", "linking", "candidates", "by_email",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -294,9 +296,13 @@ def _own_pages(house: House) -> list[Any]:
         # Whoever signed in comes by a ticket, too (`/learn`): a cookie for the whole site opens no page of this kind.
         return house.rights.own_door.who(request.cookies.get(own_views.COOKIE, ""))
 
+    leaving = Disconnect(
+        database=house.database, district=house.entered, states=house.rights.way_states,
+        give_back=house.grants.give_back, clock=house.clock,
+    )  # fmt: skip
     parts = own_views.OwnParts(
-        door=house.rights.own_door, who=who, page=OwnPages(house, signing_in), locale=lambda: str(get_locale()),
-        base_url=house.settings.base_url,
+        door=house.rights.own_door, who=who, page=OwnPages(house, signing_in, leaving),
+        locale=lambda: str(get_locale()), base_url=house.settings.base_url,
     )  # fmt: skip
     of_sessions = own_session_views.OwnSessionParts(sessions=signing_in.live_sessions, who=who)
     of_accounts = linking_views.LinkingParts(
@@ -304,7 +310,8 @@ def _own_pages(house: House) -> list[Any]:
         base_url=house.settings.base_url,
     )  # fmt: skip
     return [
-        own_views.blueprint(parts), own_session_views.blueprint(of_sessions), linking_views.blueprint(of_accounts)
+        own_views.blueprint(parts), own_session_views.blueprint(of_sessions), linking_views.blueprint(of_accounts),
+        disconnect_views.blueprint(disconnect_views.DisconnectParts(disconnect=leaving, who=who)),
     ]  # fmt: skip
 
 

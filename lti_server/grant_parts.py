@@ -9,8 +9,10 @@ from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import kept_tokens
 from lti_server.accounts.adoption import Adopt
 from lti_server.accounts.corrections import Restrictions
+from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.accounts.withdrawal import SignIns
 from lti_server.db import Database
 from lti_server.ids import Clock, DistrictId, GrantId
@@ -22,6 +24,7 @@ from lti_server.mail import Mail
 from lti_server.privacy import revocation, upstream
 from lti_server.privacy.contract_population import Populations
 from lti_server.privacy.contracts import Policies, in_force
+from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.disclose import Disclose
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
@@ -62,6 +65,15 @@ class GrantParts:
     mail: Callable[[], Mail]
     journal: Callable[[], Journal]
     base_url: str
+    ring: KeyRing
+
+    @cached_property
+    def connections(self) -> ProviderConnections:
+        """Their configurations, for the plugins that take a token back."""
+        return ProviderConnections(
+            database=self.database, ring=self.ring, doors=self.doors, district=self.entered, connector=self.connector,
+            manifest=lambda name: self.registry().manifest(name), policies=self.policies, clock=self.clock,
+        )  # fmt: skip
 
     @cached_property
     def disclose(self) -> Disclose:
@@ -148,6 +160,7 @@ class GrantParts:
         """Go on with what a crash has left, in each district."""
         self.withdraw.resume_all(connection, district_id)
         self.give_back.wipe_overdue(connection, district_id)
+        kept_tokens.wipe_expired(connection, self.clock.now())
 
     @cached_property
     def populations(self) -> Populations:
@@ -169,7 +182,10 @@ class GrantParts:
         return "all" if named is None else "+".join(sorted(named.plain()))
 
     def _revoker_of(self, district: District, grant_id: GrantId, provider: str) -> GrantRevoker:
-        return self.connector.revoker(provider, {})
+        """Configured as the connection is now; of one that is withdrawn nothing is left to configure it with."""
+        with self.database.tenant(district.id) as connection:
+            connected = self.connections.of_grant(connection, grant_id)
+        return self.connector.revoker(provider, {} if connected is None else connected.config)
 
     def _dispose_by(self, connection: Connection, district: District, ended: date) -> date | None:
         """The day that the contract in force sets for what a grant leaves behind."""

@@ -283,6 +283,7 @@ class House:
     def grants(self) -> GrantParts:
         return GrantParts(
             database=self.database, entered=self.entered, policies=self.policies, transport=self.transport,
+            ring=self.ring,
             connector=self.connector, doors=lambda: self.doors, registry=lambda: self.registry, tasks=self.queue,
             clock=self.clock, mail=lambda: self.mail, journal=lambda: self.journal, base_url=self.settings.base_url,
         )  # fmt: skip

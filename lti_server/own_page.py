@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.disconnecting import Disconnect
 from lti_server.accounts.live_sessions import LiveSession, Which
 from lti_server.accounts.own_door import OwnSession
 from lti_server.accounts.own_views import Account, ClassOf, Held, Known, Session, Value, Worked
@@ -39,9 +40,10 @@ Rows = Sequence[Mapping[str, Any]]
 class OwnPages:
     """Reads, exports and asks for whoever a session is of; never for anybody else."""
 
-    def __init__(self, house: House, signing_in: SignInHouse) -> None:
+    def __init__(self, house: House, signing_in: SignInHouse, disconnect: Disconnect) -> None:
         self._house = house
         self._signing_in = signing_in
+        self._disconnect = disconnect
 
     def read(self, who: OwnSession, *, locale: str, after: str | None) -> Known:
         """What the page shows, and the entry that it was read.
@@ -67,7 +69,7 @@ class OwnPages:
                 grades=sum(1 for row in tables.get("grade_delivery", ()) if row["delivered_at"]),
                 visits=len(tables.get("session", ())),
                 classes=self._classes(connection, district, tables.get("membership", ())),
-                accounts=tuple(self._account(row) for row in tables.get("identity", ())),
+                accounts=self._accounts(connection, who, tables.get("identity", ())),
                 connectable=self._signing_in.connectable(district.slug, subject.kind), ways_out=_ways_out(signed),
                 sessions=tuple(self._session(one, who, locale) for one in live),
                 restricted=tuple(str(row["recipients"]) for row in tables.get("disclosure_restriction", ())),
@@ -121,10 +123,15 @@ class OwnPages:
             created_at=one.created_at, seen_at=one.seen_at, mine=one.id == who.id,
         )  # fmt: skip
 
-    def _account(self, row: Mapping[str, Any]) -> Account:
-        provider = str(row["provider"])
+    def _accounts(self, connection: Connection, who: OwnSession, identities: Rows) -> tuple[Account, ...]:
+        may_leave = self._disconnect.may(connection, who.person_id)
+        return tuple(self._account(row, may_leave) for row in identities)
+
+    def _account(self, row: Mapping[str, Any], may_leave: Collection[UUID]) -> Account:
+        provider, identity_id = str(row["provider"]), UUID(row["id"])
         return Account(
-            provider=provider, title=self._signing_in.title(provider),
+            id=identity_id, may_leave=identity_id in may_leave, provider=provider,
+            title=self._signing_in.title(provider),
             host=urlsplit(str(row["issuer"])).netloc or str(row["issuer"]),
             since=datetime.fromisoformat(row["created_at"]), stands=row["ended_at"] is None,
         )  # fmt: skip

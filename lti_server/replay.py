@@ -31,6 +31,7 @@ Again = Callable[[House, JournalEntry], object]
 SHORT_LIVED = (
     "DELETE FROM staff_access",
     "DELETE FROM link_intent",
+    "UPDATE identity SET sealed_token = NULL, token_expires_at = NULL WHERE sealed_token IS NOT NULL",
     "DELETE FROM lesson_token",
     "DELETE FROM session",
     "DELETE FROM service_token",
@@ -99,6 +100,10 @@ def _closed(house: House, entry: JournalEntry) -> object:
         return registering.close(connection, entry.at, by="restore")
 
 
+def _way_in(house: House, entry: JournalEntry) -> object:
+    return house.rights.way_states.replay(entry)
+
+
 def _disagreed(house: House, entry: JournalEntry) -> object:
     """Who agreed once more after that is asked again: that consent is lost with the database."""
     person_id, purpose = PersonId(UUID(entry.said["person"])), Purpose(entry.said["purpose"])
@@ -151,6 +156,9 @@ AGAIN: Mapping[JournalKind, Again] = {
     JournalKind.CONTRACT: _contracted,
     JournalKind.UNMERGE: _two_again,
     JournalKind.DESK_CLOSED: _closed,
+    JournalKind.WAY_ENDED: _way_in,
+    JournalKind.WAY_HELD: _way_in,
+    JournalKind.WAY_FREED: _way_in,
     JournalKind.DISPOSITION: _directed,
 }
 

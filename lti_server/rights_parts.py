@@ -23,6 +23,7 @@ from lti_server.accounts.own_door import OwnDoor
 from lti_server.accounts.personal_data import PeopleData, SessionsData, end_sessions, subject_of
 from lti_server.accounts.shared_id import SharedIds
 from lti_server.accounts.staff_access import StaffAccess
+from lti_server.accounts.way_states import WayStates
 from lti_server.db import Database
 from lti_server.ids import Clock, DistrictId, PersonId
 from lti_server.lessons.personal_data import CATALOGUE_DATA
@@ -159,6 +160,10 @@ class RightsParts:
             grades=GradesOnTheirWay(of.outbox, of.deliver_grade), journal=of.journal, document_keys=of.document_keys,
             clock=of.clock,
         )  # fmt: skip
+
+    @cached_property
+    def way_states(self) -> WayStates:
+        return WayStates(self.of.database, lambda: self.of.journal)
 
     @cached_property
     def blocks(self) -> Blocks:

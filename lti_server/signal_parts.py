@@ -80,7 +80,7 @@ class SignalHouse:
 
     @cached_property
     def _people(self) -> PersonSignals:
-        return PersonSignals(self.of.rights.own_requests.erase_on)
+        return PersonSignals(self.of.rights.own_requests.erase_on, self.of.rights.way_states)
 
     @cached_property
     def _codes(self) -> DeletionCodes:

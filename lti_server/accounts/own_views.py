@@ -68,8 +68,13 @@ class ClassOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A system by which somebody comes here, and what people call it. `stands`: it still leads here."""
+    """A system by which somebody comes here, and what people call it. `stands`: it still leads here.
 
+    `may_leave`: it is theirs to disconnect, and not their last way in.
+    """
+
+    id: UUID
+    may_leave: bool
     provider: str
     title: str
     host: str

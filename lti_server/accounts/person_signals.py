@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,9 +11,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import kept_tokens
 from lti_server.accounts.model import Subject
 from lti_server.accounts.person_sessions import provider_session_hash
 from lti_server.accounts.store import lock_subject, subject_hash
+from lti_server.accounts.way_states import WayStates
 from lti_server.accounts.withdrawal import close_sessions
 from lti_server.ids import GrantId, IdentityId, PersonId
 from lti_server.privacy.crypto import DistrictKeys
@@ -22,6 +25,7 @@ from lti_server.providers.records import Signal, SignalKind
 
 _K = SignalKind
 ENDS_WAY = frozenset({_K.GRANT_REVOKED, _K.ACCOUNT_PURGED, _K.DATA_DELETION})
+TAKES_TOKENS = frozenset({_K.TOKENS_REVOKED, _K.ACCOUNT_DISABLED})
 LEAVES_SESSIONS = frozenset({_K.ACCOUNT_ENABLED, _K.ACCOUNT_SUSPECT, _K.VERIFICATION})
 FROM_AN_LMS = "lti"
 
@@ -32,8 +36,9 @@ AskErasure = Callable[[Connection, District, PersonId], UUID]
 class PersonSignals:
     """Acts on the caller's transaction. No field of anybody is read or written."""
 
-    def __init__(self, ask_erasure: AskErasure) -> None:
+    def __init__(self, ask_erasure: AskErasure, states: WayStates) -> None:
         self._ask_erasure = ask_erasure
+        self._states = states
 
     def __call__(
         self,
@@ -56,27 +61,30 @@ class PersonSignals:
         if who is None or who.provider == FROM_AN_LMS:
             # Whoever comes from an LMS comes in by its launch: it says there who may (law 5).
             return Acted(outcome="noted" if signal.kind in LEAVES_SESSIONS else "sessions_ended", sessions=sessions)
-        person_id = PersonId(who.person_id)
-        outcome, case_id = self._way_in(connection, district, who, signal, at) if signal.subject else (None, None)
-        return Acted(outcome=outcome or "sessions_ended", sessions=sessions, person_id=person_id, case_id=case_id)
+        acted = Acted(outcome="sessions_ended", sessions=sessions, person_id=PersonId(who.person_id))
+        return self._way_in(connection, district, who, signal, acted, at) if signal.subject else acted
 
     def _way_in(
-        self, connection: Connection, district: District, who: sa.Row[Any], signal: Signal, at: datetime
-    ) -> tuple[str | None, UUID | None]:
-        mine = {"id": who.id, "at": at}
-        if signal.kind is _K.ACCOUNT_DISABLED:
-            connection.execute(_HOLD, mine)
-            return "held", None
+        self, connection: Connection, district: District, who: sa.Row[Any], signal: Signal, acted: Acted, at: datetime
+    ) -> Acted:
+        """What becomes of the account as a way in; the journal's line is the last thing that is done."""
         if signal.kind is _K.ACCOUNT_ENABLED:
-            return ("lifted" if connection.execute(_LIFT, mine).rowcount else "noted"), None
+            tell = self._states.free(connection, district.id, who.id, at)
+            return replace(acted, outcome="lifted" if tell else "noted", after=tell)
         if signal.kind in LEAVES_SESSIONS:
-            return "noted", None
+            return replace(acted, outcome="noted")
+        if signal.kind in TAKES_TOKENS:
+            kept_tokens.forget(connection, who.id)
+        if signal.kind is _K.ACCOUNT_DISABLED:
+            self._states.hold(connection, district.id, who.id, at)
+            return replace(acted, outcome="held")
         if signal.kind not in ENDS_WAY:
-            return None, None
-        connection.execute(_END_IDENTITY, mine)
-        if signal.kind is not _K.DATA_DELETION or not who.stands:
-            return "way_ended", None
-        return "erasure_asked", self._ask_erasure(connection, district, PersonId(who.person_id))
+            return acted
+        case_id = None
+        if signal.kind is _K.DATA_DELETION and who.stands:
+            case_id = self._ask_erasure(connection, district, PersonId(who.person_id))
+        self._states.end(connection, district.id, who.id, at)
+        return replace(acted, outcome="way_ended" if case_id is None else "erasure_asked", case_id=case_id)
 
     def grants_of(self, connection: Connection, keys: DistrictKeys, signal: Signal, client_id: str) -> list[GrantId]:
         """By which grants of the entered district a signal's person, or session, is known; live ones first."""
@@ -134,7 +142,4 @@ _GRANTS = sa.text(
     " GROUP BY i.grant_id ORDER BY bool_or(i.ended_at IS NULL) DESC, max(i.created_at) DESC"
 )
 _PROVIDER = sa.text("SELECT provider FROM grants WHERE id = :grant")
-_HOLD = sa.text("UPDATE identity SET held_at = :at WHERE id = :id AND held_at IS NULL")
-_LIFT = sa.text("UPDATE identity SET held_at = NULL WHERE id = :id AND held_at IS NOT NULL")
 _HELD = sa.text("SELECT held_at IS NOT NULL FROM identity WHERE id = :id")
-_END_IDENTITY = sa.text("UPDATE identity SET ended_at = :at WHERE id = :id AND ended_at IS NULL")

@@ -80,6 +80,8 @@ IDENTITIES = Table(
             "subject": element(schedule.APP_ID, form=Form.SEALED, why="the id there, where the contract keeps it"),
             **about("created_at ended_at", "since when, and until when"),
             **about("held_at", "since when the provider has it disabled, so that it lets nobody in here"),
+            **passing("sealed_token", "a token that can be given back there; gone once it is over, or its account is"),
+            **nobody("token_expires_at", "until when that is"),
             **nobody("district_id", "the tenant"),
         }
     ),

@@ -11,6 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import kept_tokens
 from lti_server.accounts import store as people
 from lti_server.accounts.adult_providers import lets_in
 from lti_server.accounts.intake import Intake
@@ -36,6 +37,7 @@ from lti_server.privacy.districts import District
 from lti_server.privacy.model import Purpose
 from lti_server.providers.connector import Connector
 from lti_server.providers.faults import server_errors
+from lti_server.providers.manifest import Capability
 from lti_server.providers.records import PersonRole, SourceIdentity
 from lti_server.providers.spi import AuthorizeRequest, Callback
 
@@ -128,8 +130,8 @@ class SignIn:
     def finish(self, state: SignInState, params: Mapping[str, str], *, locale: str = "") -> SignedIn:
         """Exchange the code, and let in whoever it is, by the connection of their tenant.
 
-        Reads and keeps of a person what the contract allows, encrypted; counts the rest. The provider's tokens are
-        not kept.
+        Reads and keeps of a person what the contract allows, encrypted; counts the rest. Of the provider's tokens one
+        is kept, to be given back (kept_tokens.py).
 
         Raises:
             SignInRefused: with a reason of docs/reference/sign-in-refusals.md.
@@ -244,6 +246,7 @@ class SignIn:
                 identity_id=known.identity_id, grant_id=connected.grant_id, epoch=epoch, kind=kind, locale=locale,
                 now=now, at_provider=arrival.session_hash,
             )  # fmt: skip
+            self._keep_token(connection, arrival, known)
             said = {"policy": kept.policy_hash, "refused": dict(kept.refused)}
             log.record(connection, _entry(arrival, known.person_id, said, kept.elements))
         return SignedIn(opened=opened)
@@ -257,6 +260,11 @@ class SignIn:
         found = people.find(connection, hashes, grant_id)
         first = next((found[one] for one in hashes if one in found), None)
         return first, first is not None and hashes[0] not in found
+
+    def _keep_token(self, connection: Connection, arrival: Arrival, known: Known) -> None:
+        """Where it can be given back (docs/adr/0014)."""
+        if Capability.REVOKE in self._connections.connectable(arrival.connected.provider).capabilities:
+            kept_tokens.keep(connection, arrival.district.keys, known, arrival.identity.tokens, arrival.now)
 
     def _may_come_in(self, connection: Connection, known: Known) -> None:
         """Read under the lock of the subject, which a signal of the provider waits for (person_signals.py)."""

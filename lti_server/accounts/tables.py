@@ -62,6 +62,13 @@ identity = sa.Table(
     sa.Column("created_at", UTC, nullable=False),
     sa.Column("ended_at", UTC),
     sa.Column("held_at", UTC),
+    sa.Column("sealed_token", sa.LargeBinary),
+    sa.Column("token_expires_at", UTC),
+    sa.Index(
+        "ix_identity_token_expires_at",
+        "token_expires_at",
+        postgresql_where=sa.text("token_expires_at IS NOT NULL"),
+    ),
     sa.Index(
         "identity_is_one_person",
         "district_id",

@@ -69,6 +69,12 @@ class JournalKind(StrEnum):
     """`merge`: its line in the ledger; two people who had been merged are two again."""
     DESK_CLOSED = "desk_closed"
     """`country`: where nobody new registers themself from then on."""
+    WAY_ENDED = "way_ended"
+    """`identity`: a way in of somebody that leads here no more."""
+    WAY_HELD = "way_held"
+    """`identity`: whose provider has the account disabled, so that it lets nobody in."""
+    WAY_FREED = "way_freed"
+    """`identity`: that lets its person in again."""
     DISPOSITION = "disposition"
     """`disposition`: its id; `grant`: of which alone, empty for the district; `due`, `days`, `returned`."""
 
@@ -79,6 +85,7 @@ LIFTS: Mapping[JournalKind, JournalKind] = MappingProxyType(
         JournalKind.RESUMPTION: JournalKind.SUSPENSION,
         JournalKind.UNRESTRICTION: JournalKind.RESTRICTION,
         JournalKind.UNCORRECTION: JournalKind.CORRECTION,
+        JournalKind.WAY_FREED: JournalKind.WAY_HELD,
     }
 )
 """What takes back what, and from where a later line counts alone."""
@@ -141,6 +148,9 @@ MEMBERS: Mapping[JournalKind, Mapping[str, Callable[[object], bool]]] = MappingP
         JournalKind.CONTRACT: {"contract": _id, "version": _number, "policy": _hash, "begins": _day},
         JournalKind.UNMERGE: {"merge": _id},
         JournalKind.DESK_CLOSED: {"country": _said},
+        JournalKind.WAY_ENDED: {"identity": _id},
+        JournalKind.WAY_HELD: {"identity": _id},
+        JournalKind.WAY_FREED: {"identity": _id},
         JournalKind.DISPOSITION: {
             "disposition": _id,
             "grant": _id_or_none,

@@ -141,7 +141,7 @@ OTHERS = (
         columns=MappingProxyType(
             {
                 **nobody(
-                    "id district_id revocation_id provider state attempts queued_at until settled_at", _GRANT
+                    "id district_id revocation_id grant_id provider state attempts queued_at until settled_at", _GRANT
                 ),
                 **passing("sealed", "a token that is given back, sealed; gone at once on success, within a day else"),
             }

@@ -70,6 +70,8 @@ class Acted:
     person_id: PersonId | None = None
     case_id: UUID | None = None
     revocation_id: UUID | None = None
+    after: Callable[[], None] | None = None
+    """To be called once it has committed."""
 
 
 class ActOnPerson(Protocol):
@@ -208,6 +210,8 @@ class HeedSignals:
                 key = self._doors.of(Door.DELETION, code)
                 open_door(connection, Door.DELETION, key, receipt_id, came + KEPT)
             self._tell(connection, sender, signal, acted)
+        if acted.after is not None:
+            acted.after()
         return Heeded(
             kind=signal.kind.value, outcome=acted.outcome, revocation_id=acted.revocation_id, receipt_id=receipt_id,
             code=code,

@@ -146,7 +146,8 @@ upstream_revocation = sa.Table(
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
-    sa.Column("revocation_id", sa.ForeignKey("revocation.id"), nullable=False, index=True),
+    sa.Column("revocation_id", sa.ForeignKey("revocation.id"), index=True),
+    sa.Column("grant_id", sa.ForeignKey("grants.id")),
     sa.Column("provider", sa.Text, nullable=False),
     sa.Column("sealed", sa.LargeBinary),
     sa.Column("state", sa.Text, nullable=False),
@@ -154,6 +155,7 @@ upstream_revocation = sa.Table(
     sa.Column("queued_at", UTC, nullable=False),
     sa.Column("until", UTC, nullable=False),
     sa.Column("settled_at", UTC),
+    sa.Index("ix_upstream_revocation_grant_id", "grant_id", postgresql_where=sa.text("grant_id IS NOT NULL")),
 )
 
 provider_signal = sa.Table(

@@ -27,6 +27,10 @@ KEPT_FOR = timedelta(hours=24)
 LONGEST_WAIT = timedelta(hours=2)
 
 
+# Of the withdrawal that has left it over, or of whoever left the provider.
+_GRANT = sa.func.coalesce(revocation.c.grant_id, upstream_revocation.c.grant_id).label("grant_id")
+
+
 class Queue(Protocol):
     def defer(
         self, connection: Connection, task: str, *, queueing_lock: str, schedule_at: datetime, **arguments: str
@@ -83,6 +87,21 @@ class GiveBack:
             )  # fmt: skip
             self._defer(connection, district.id, row_id, now)
 
+    def keep_of_one(
+        self, connection: Connection, district: District, grant_id: GrantId, provider: str, token: SourceToken
+    ) -> None:
+        """As `keep`, for one person who leaves a provider whose grant goes on."""
+        now, row_id = self._clock.now(), new_id()
+        plain = json.dumps({"value": token.value, "kind": token.kind.value})
+        connection.execute(
+            upstream_revocation.insert().values(
+                id=row_id, district_id=district.id, grant_id=grant_id, provider=provider,
+                sealed=district.keys.seal("upstream_revocation", "sealed", row_id, plain), state="waiting",
+                queued_at=now, until=now + KEPT_FOR,
+            )
+        )  # fmt: skip
+        self._defer(connection, district.id, row_id, now)
+
     def run_job(self, district_id: str, token_id: str) -> None:
         """Give one token back; what fails is tried again until its day is over."""
         tenant, wanted = DistrictId(UUID(district_id)), UUID(token_id)
@@ -111,8 +130,8 @@ class GiveBack:
         now = self._clock.now()
         district = self._district(connection)
         rows = connection.execute(
-            sa.select(upstream_revocation.c.id, upstream_revocation.c.until, revocation.c.grant_id)
-            .join(revocation, revocation.c.id == upstream_revocation.c.revocation_id)
+            sa.select(upstream_revocation.c.id, upstream_revocation.c.until, _GRANT)
+            .outerjoin(revocation, revocation.c.id == upstream_revocation.c.revocation_id)
             .where(upstream_revocation.c.state == "waiting", upstream_revocation.c.district_id == district_id)
         ).all()
         for row in rows:
@@ -123,9 +142,9 @@ class GiveBack:
         return connection.execute(
             sa.select(
                 upstream_revocation.c.sealed, upstream_revocation.c.until, upstream_revocation.c.provider,
-                revocation.c.grant_id,
+                _GRANT,
             )
-            .join(revocation, revocation.c.id == upstream_revocation.c.revocation_id)
+            .outerjoin(revocation, revocation.c.id == upstream_revocation.c.revocation_id)
             .where(upstream_revocation.c.id == wanted, upstream_revocation.c.state == "waiting")
         ).one_or_none()  # fmt: skip
 

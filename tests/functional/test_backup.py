@@ -39,6 +39,8 @@ def test_a_backup_comes_back_row_for_row_in_a_database_of_another_name(site: Sit
         "log_entry", "log_pending", "lesson_token", "session", "service_token", "deep_link_request", "invitation",
         "platform_invitation", "mail_message", "upstream_revocation", "revocation", "revocation_receipt", "grants",
         "procrastinate_jobs", "staff_access",
+        "identity",  # of its tokens alone
+        "link_intent",
         # The neighbours' contracts name no population: what the database is held to follows the contract again.
         "contract_population",
     }  # fmt: skip
@@ -147,6 +149,7 @@ def test_no_token_session_invitation_or_waiting_mail_works_a_second_time(site: S
         "SELECT count(*) FROM platform_invitation WHERE used_at IS NULL",
         "SELECT count(*) FROM mail_message WHERE sealed IS NOT NULL",
         "SELECT count(*) FROM upstream_revocation WHERE sealed IS NOT NULL",
+        "SELECT count(*) FROM identity WHERE sealed_token IS NOT NULL",
     ):  # fmt: skip
         assert site.count(query) > 0, query
         assert site.count(query, elsewhere) == 0, query

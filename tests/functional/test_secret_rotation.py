@@ -82,6 +82,7 @@ SEALED: dict[str, Opens] = {
     "district.data_key": by_ring("data_key", lambda row: bytes(row.id.bytes), "data_key"),
     "district.pepper": by_ring("pepper", lambda row: bytes(row.id.bytes), "pepper"),
     "document_key.wrapped_private": by_ring("document_key", lambda row: str(row.kid).encode(), "wrapped_private"),
+    "identity.sealed_token": by_person("identity", "sealed_token", lambda row: row.id),
     "identity.subject": by_person("identity", "subject", lambda row: row.id),
     "instance_key.wrapped": by_ring("instance", lambda row: str(row.purpose).encode(), "wrapped"),
     "log_entry.payload": lambda house, owner, key, row: payload_of(owner.keys, bytes(row.payload)),

@@ -30,7 +30,10 @@ def test_of_lines_that_take_each_other_back_the_last_one_of_each_subject_counts(
 
 
 def test_what_lifts_and_what_is_lifted_have_one_subject() -> None:
-    members = {"block": "b", "grant": "g", "person": "p", "recipients": "r", "field": "f", "provider": "", "hashes": []}
+    members = {
+        "block": "b", "grant": "g", "person": "p", "recipients": "r", "field": "f", "provider": "", "hashes": [],
+        "identity": "i",
+    }  # fmt: skip
     for lifts, lifted in LIFTS.items():
         both = [line(kind, **{name: members[name] for name in MEMBERS[kind]}) for kind in (lifted, lifts)]
         assert both[0].subject == both[1].subject

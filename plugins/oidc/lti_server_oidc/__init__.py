@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from lti_server.providers import (
@@ -69,10 +70,11 @@ class OpenIdLogin(LoginProvider, GrantRevoker):
             self.transport, self.clock, provider, tokens.id_token, client_id=self.client_id, nonce=callback.nonce,
             access_token=tokens.access_token, fits=self.fits_issuer,
         )  # fmt: skip
-        return self.identity(provider, claims)
+        found = self.identity(provider, claims)
+        return replace(found, tokens=tokens.kept(self.clock)) if provider.revocation_endpoint else found
 
     def revoke(self, token: SourceToken) -> None:
-        """Nothing is kept of a sign-in's tokens; where a provider has no such endpoint, there is nothing to do."""
+        """Where a provider has no such endpoint, there is nothing to do; then no token is handed on, either."""
         endpoint = self.provider().revocation_endpoint
         if endpoint:
             self.client.revoke(endpoint, token)

@@ -11,7 +11,7 @@ from lti_server.accounts.model import Kind
 from lti_server.accounts.person_sessions import open_session
 from tests.functional.tenants.connecting_cases import CONNECTING
 from tests.functional.tenants.linking_cases import LINKING
-from tests.functional.tenants.neighbours import LESSON, Neighbours, Tenant
+from tests.functional.tenants.neighbours import LESSON, Neighbours, Tenant, unused
 from tests.functional.tenants.own_door_cases import OWN_DOOR
 
 JSON = {"Accept": "application/problem+json"}
@@ -63,9 +63,28 @@ def deletions(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Re
     return answers
 
 
+def leaving(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """An account of the other's is to me as one that never was."""
+    with here.house.database.tenant(other.district.id) as connection:
+        theirs = connection.execute(sa.text("SELECT id FROM identity WHERE ended_at IS NULL LIMIT 1")).scalar_one()
+    token = re.search('name="csrf_token" value="([^"]+)"', mine.reader.get(f"{here.tool_url}/me", timeout=20).text)
+    assert token
+    answers = [
+        mine.reader.post(
+            f"{here.tool_url}/me/accounts/disconnect", data={"csrf_token": token[1], "account": str(one)},
+            headers=JSON, timeout=20,
+        )
+        for one in (theirs, unused())
+    ]  # fmt: skip
+    assert {**answers[0].json(), "instance": ""} == {**answers[1].json(), "instance": ""}
+    assert {one.status_code for one in answers} == {404}
+    return answers
+
+
 CODES = ("0" * 48, "no-code")
 SIGN_IN = {
     "deletion.show": deletions,
+    "disconnecting.disconnect": leaving,
     **LINKING,
     **dict.fromkeys(("sign_in.index", "sign_in.login", "sign_in.callback"), signing_in),
     **dict.fromkeys(("learn.index", "learn.open_lesson"), learning),

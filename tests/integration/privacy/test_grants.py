@@ -130,6 +130,7 @@ def test_every_table_that_keeps_by_a_grant_asks_whether_it_stands(owner: psycopg
         "disposition",  # a directive about what a revoked one has left
         "grant_section",  # what the grant itself reaches
         "signal_receipt",  # what its provider said, also of its own end
+        "upstream_revocation",  # a token on its way back, whatever becomes of the grant
         "registration", "provider_connection",  # made with their grant, pending or in force
         "roster_run", "revocation",  # records of what was done, counts alone
     }  # fmt: skip
