@@ -14,7 +14,7 @@ from flask_babel import Babel, get_locale
 from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from lti_server import district_home, incident_pages, learn_page
+from lti_server import age_page, district_home, incident_pages, learn_page
 from lti_server.accounts import (
     candidate_views,
     connecting_views,
@@ -137,7 +137,8 @@ def _ways_in(house: House) -> list[Any]:
     return [
         account_views.blueprint(house.invitations, house.district_name, people=signing_in.sessions, base_url=base_url),
         sign_in_views.blueprint(parts),
-        learn_page.blueprint(house, signing_in.sessions),
+        learn_page.blueprint(house, signing_in.sessions, signing_in.age_words),
+        age_page.blueprint(signing_in.age_words, signing_in.sessions, base_url),
         trial_views.blueprint(trial),
         own_door.blueprint(),
     ]

@@ -109,7 +109,7 @@ class House:
     @cached_property
     def retain(self) -> Retain:
         """The purge of what is past its time, in every feature that keeps something."""
-        return Retain((KeptFields(), KeptProgress()), self.policies, self.grants.populations, self.clock)
+        return Retain((KeptFields(self.entered), KeptProgress()), self.policies, self.grants.populations, self.clock)
 
     @cached_property
     def queue(self) -> Queue:
@@ -189,7 +189,7 @@ class House:
 
     @cached_property
     def intake(self) -> ContractIntake:
-        return ContractIntake("lti", self.policies)
+        return ContractIntake("lti", self.policies, self.clock)
 
     def take_message(self) -> TakeMessage:
         """The way in for launches, with a handler for each message type."""

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import get_locale
 
+from lti_server.accounts.age_words import AgeWords
 from lti_server.accounts.person_sessions import PersonSession, PersonSessions
 from lti_server.accounts.sign_in_views import COOKIE
+from lti_server.age_page import is_asked
 from lti_server.errors import NotFound
 from lti_server.house import House
 from lti_server.web.guards import public
@@ -21,7 +23,7 @@ _CLASSES = sa.text(
 )
 
 
-def blueprint(house: House, sessions: PersonSessions) -> Blueprint:
+def blueprint(house: House, sessions: PersonSessions, words: AgeWords) -> Blueprint:
     """Reads the names of one's own classes; keeps nothing but the session of a lesson that is opened."""
     pages = Blueprint("learn", __name__, url_prefix="/learn")
 
@@ -31,6 +33,8 @@ def blueprint(house: House, sessions: PersonSessions) -> Blueprint:
         session = sessions.of(request.cookies.get(COOKIE, ""))
         if session is None:
             return make_response(redirect(url_for("sign_in.index"), 303))
+        if is_asked(words, session):
+            return make_response(redirect(url_for("age.index"), 303))
         with house.database.tenant(session.district_id) as connection:
             district = house.entered(connection).name
             classes = [

@@ -24,6 +24,7 @@ from lti_server.privacy import contracts, districts, new_use
 from lti_server.privacy.grant_states import Use
 from lti_server.privacy.journal import LAST_COUNTS, JournalEntry, JournalKind
 from lti_server.privacy.model import Purpose
+from lti_server.sign_in_parts import SignInHouse
 
 Again = Callable[[House, JournalEntry], object]
 
@@ -84,6 +85,10 @@ _KNOWN = sa.text("SELECT 1 FROM person WHERE id = :person AND wrapped_key IS NOT
 
 def _blocked(house: House, entry: JournalEntry) -> object:
     return house.rights.blocks.replay(entry)
+
+
+def _stated(house: House, entry: JournalEntry) -> object:
+    return SignInHouse(house).age_words.replay(entry)
 
 
 def _put_right(house: House, entry: JournalEntry) -> object:
@@ -159,6 +164,7 @@ AGAIN: Mapping[JournalKind, Again] = {
     JournalKind.WAY_ENDED: _way_in,
     JournalKind.WAY_HELD: _way_in,
     JournalKind.WAY_FREED: _way_in,
+    JournalKind.AGE_STATEMENT: _stated,
     JournalKind.DISPOSITION: _directed,
 }
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import waiting_tenants
 from lti_server.accounts.adult_providers import lets_in
+from lti_server.accounts.age_words import AgeWords
 from lti_server.accounts.connecting import Connecting
 from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.linking import Linking
@@ -31,6 +32,7 @@ from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.inference import SuspendOnEvidence
+from lti_server.privacy.journal import Journal
 from lti_server.providers.connector import Connector
 from lti_server.providers.manifest import Capability, Manifest
 from lti_server.providers.registry import Registry
@@ -67,6 +69,8 @@ class Parts(Protocol):
     def grants(self) -> Grants: ...
     @property
     def rights(self) -> RightsParts: ...
+    @property
+    def journal(self) -> Journal: ...
     @property
     def clock(self) -> Clock: ...
     def entered(self, connection: Connection) -> District: ...
@@ -120,13 +124,20 @@ class SignInHouse:
         return LiveSessions(database=self.of.database, district=self.of.entered, clock=self.of.clock)
 
     @cached_property
+    def age_words(self) -> AgeWords:
+        of = self.of
+        return AgeWords(
+            database=of.database, district=of.entered, policies=of.policies, journal=of.journal, clock=of.clock
+        )
+
+    @cached_property
     def sign_in(self) -> SignIn:
         of = self.of
         return SignIn(
             database=of.database, states=SignInStates(of.ring, of.clock), connections=self.connections,
             connector=of.connector, district=of.entered, policies=of.policies,
-            intake=lambda provider: ContractIntake(provider, of.policies), same_person=of.rights.shared_ids,
-            unknown_tenant=self.waiting.seen,
+            intake=lambda provider: ContractIntake(provider, of.policies, of.clock),
+            same_person=of.rights.shared_ids, unknown_tenant=self.waiting.seen,
             base_url=of.settings.base_url, clock=of.clock,
         )  # fmt: skip
 
@@ -155,8 +166,8 @@ class SignInHouse:
         of = self.of
         return Linking(
             database=of.database, district=of.entered, sign_in=self.sign_in, merge=of.rights.merge,
-            intake=lambda provider: ContractIntake(provider, of.policies), manifest=self.connections.connectable,
-            clock=of.clock,
+            intake=lambda provider: ContractIntake(provider, of.policies, of.clock),
+            manifest=self.connections.connectable, clock=of.clock,
         )  # fmt: skip
 
     def connectable(self, slug: str, kind: str) -> Mapping[str, str]:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import ages
 from lti_server.accounts.merging import survivor
 from lti_server.accounts.tables import correction, disclosure_restriction, person
 from lti_server.db import Database
 from lti_server.errors import ContractForbids, InvalidInput, NotFound
 from lti_server.ids import Clock, DistrictId, PersonId
 from lti_server.privacy import log, schedule
+from lti_server.privacy.ages import OLDEST, YOUNGEST, Age, earliest_day
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import PersonKey
 from lti_server.privacy.districts import District
@@ -32,7 +34,7 @@ LONGEST = 200
 RESTORE = "restore"
 """Who put it there, where no value came with it: a restored backup, by the journal."""
 # Ids and addresses are what a source says they are: to change one is to speak of another account.
-CORRECTABLE = frozenset({"name", "given_name", "family_name", "middle_name", "nickname", "school", "grade"})
+CORRECTABLE = frozenset({"name", "given_name", "family_name", "middle_name", "nickname", "school", "grade", ages.FIELD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +90,15 @@ class Correct:
         if field not in CORRECTABLE or not 0 < len(text) <= LONGEST:
             raise InvalidInput(f"Correct one of {', '.join(sorted(CORRECTABLE))}, with at most {LONGEST} characters.")
         now = self._clock.now()
+        if field == ages.FIELD:
+            text = _age(text, earliest_day(now)).text()
         with self._database.tenant(district_id) as connection:
             whose = self._whose(connection, person_id, asked)
             element = self._allowed(connection, whose, field)
             _pin(connection, whose, person_id, field, text, by=asked.by, at=now)
+            if field == ages.FIELD:
+                pupil = ages.Whose(keys=whose.district.keys, person_id=person_id, key=whose.key)
+                ages.hold(connection, pupil, earliest_day(now))
             self._note(connection, whose, person_id, asked, element)
             self._journal.append(
                 JournalKind.CORRECTION, district_id=district_id, at=now, person=str(person_id), field=field
@@ -194,6 +201,13 @@ class Correct:
         log.record(connection, entry)
 
 
+def _age(said: str, today: date) -> Age:
+    try:
+        return Age(int(said), today)
+    except ValueError as error:
+        raise InvalidInput(f"An age is {YOUNGEST} to {OLDEST} whole years, never a birth date.") from error
+
+
 def _pin(
     connection: Connection, whose: _Whose, person_id: PersonId, field: str, text: str, *, by: str, at: datetime
 ) -> None:
@@ -238,6 +252,8 @@ def _kept(policy: Policy | None, kind: str, field: str) -> str | None:
     if kind == "staff":
         educator = schedule.element_of_educator(field)
         return educator if policy is not None and educator in policy.educator_elements else None
+    if field == ages.FIELD:
+        return schedule.BIRTH_DATE if policy is not None and Origin.SCHOOL in policy.age_from else None
     element = schedule.element_at_rest(field)
     if element is None or leave(policy, element, purpose=Purpose.INSTRUCTION, origin=Origin.SCHOOL) is None:
         return None

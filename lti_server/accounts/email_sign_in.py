@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts import blocks, email_codes
+from lti_server.accounts import ages, blocks, email_codes
 from lti_server.accounts import store as people
 from lti_server.accounts.email_codes import Newcomer, Redeemed, Way, Writes, one_address
 from lti_server.accounts.model import FieldValue, Kind, Known
@@ -22,7 +22,7 @@ from lti_server.errors import InvalidInput
 from lti_server.ids import Clock, ContractId, GrantId, PersonId
 from lti_server.mail import Message
 from lti_server.privacy import grants, log, own_terms, schedule
-from lti_server.privacy.ages import Age
+from lti_server.privacy.ages import Age, AgeSource, Said
 from lti_server.privacy.card_numbers import has_card_number
 from lti_server.privacy.collect import collect
 from lti_server.privacy.contracts import Policies, in_force
@@ -193,6 +193,9 @@ class EmailSignIn:
         may = leave(policy, schedule.EMAIL, purpose=Purpose.INSTRUCTION, origin=Origin.STUDENT)
         if not newcomer.address and may is not None:
             people.write_hash(connection, keys, made, source, "email", found.address_hash, may)
+        if Origin.STUDENT in policy.age_from and (whose := ages.whose_of(keys, made)) is not None:
+            own = Said(AgeSource.SELF, newcomer.age)
+            ages.learn(connection, whose, own, grant_id=None, by=f"person:{made.person_id}", at=source.at)
         return made
 
     def _contract(self, connection: Connection, district: District, now: datetime) -> ContractId:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts import blocks
+from lti_server.accounts.ages import Judge
 from lti_server.accounts.model import FieldValue, Kept, Kind
-from lti_server.ids import ContractId, DistrictId
+from lti_server.ids import Clock, ContractId, DistrictId
+from lti_server.privacy import schedule
+from lti_server.privacy.ages import Age, age_from, earliest_day
 from lti_server.privacy.collect import HashOnly, collect
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.crypto import DistrictKeys
 from lti_server.privacy.model import Origin, Purpose, SubjectKind
 from lti_server.privacy.store_gate import Leave, leaves
+
+
+def unknown_is_child(age: Age | None) -> bool:
+    """The judge of somebody of whom nothing is known here: strict, whatever a source says for the first time."""
+    return True
 
 
 class Intake(Protocol):
@@ -27,8 +36,9 @@ class Intake(Protocol):
         district_id: DistrictId,
         kind: Kind,
         said: Mapping[str, object],
+        is_child: Judge = unknown_is_child,
     ) -> Kept:
-        """Decide what may be kept, before anything is written (law 2)."""
+        """Decide what may be kept, before anything is written (law 2). A birth date becomes years, and is gone."""
         ...
 
     def blocked(
@@ -54,9 +64,10 @@ _NAMES = {
 class ContractIntake:
     """The collect gate over the policy of a contract, for one provider."""
 
-    def __init__(self, provider: str, policies: Policies) -> None:
+    def __init__(self, provider: str, policies: Policies, clock: Clock) -> None:
         self._provider = provider
         self._policies = policies
+        self._clock = clock
 
     def __call__(
         self,
@@ -65,9 +76,13 @@ class ContractIntake:
         district_id: DistrictId,
         kind: Kind,
         said: Mapping[str, object],
+        is_child: Judge = unknown_is_child,
     ) -> Kept:
         """Decide what may be kept for instruction of what a school's system said."""
         policy = self._policies.of(connection, contract_id)
+        age = None
+        if kind is Kind.PUPIL and policy.allows_provider(self._provider) and Origin.SCHOOL in policy.age_from:
+            age, said = _aged(said, earliest_day(self._clock.now()))
         subject = SubjectKind.EDUCATOR if kind is Kind.STAFF else SubjectKind.PUPIL
         collected = collect(
             policy,
@@ -76,6 +91,7 @@ class ContractIntake:
             purpose=Purpose.INSTRUCTION,
             origin=Origin.SCHOOL,
             fields=said,
+            child=is_child(age),
         )
         given = leaves(policy, subject, collected, purpose=Purpose.INSTRUCTION, origin=Origin.SCHOOL)
         return Kept(
@@ -86,8 +102,9 @@ class ContractIntake:
             ),
             keep_subject=any(name in given for name in _IDS),
             refused=collected.refused,
-            elements=tuple(sorted(collected.elements)),
+            elements=tuple(sorted(collected.elements | ({schedule.BIRTH_DATE} if age else set()))),
             policy_hash=collected.policy_hash,
+            age=age,
         )
 
     def blocked(
@@ -97,6 +114,13 @@ class ContractIntake:
         hashes = {name: blocks.candidates(keys, said, identity) for name, (identity, said) in told.items()}
         found = blocks.blocked(connection, self._provider, {one for mine in hashes.values() for one in mine})
         return {name for name, mine in hashes.items() if not found.isdisjoint(mine)}
+
+
+def _aged(said: Mapping[str, object], today: date) -> tuple[Age | None, dict[str, object]]:
+    """The age that a birth date says, and what else is said. One that is no birth date stays, to be refused."""
+    found = {name: age for name in schedule.BIRTH_FIELDS & said.keys() if (age := age_from(said[name], today))}
+    youngest = min(found.values(), key=lambda one: one.years, default=None)
+    return youngest, {name: value for name, value in said.items() if name not in found}
 
 
 def _field(name: str, value: str | HashOnly, leave: Leave) -> FieldValue:

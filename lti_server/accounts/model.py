@@ -8,6 +8,7 @@ from dataclasses import field as dataclass_field
 from enum import StrEnum
 
 from lti_server.ids import IdentityId, PersonId
+from lti_server.privacy.ages import Age
 from lti_server.privacy.store_gate import Leave
 
 
@@ -55,7 +56,7 @@ class Kept:
     """The allowed part of what a source said.
 
     `keep_subject`: the subject may be kept itself, not only its keyed hash. `whole`: the source was asked for
-    everything, so that a field it no longer brings is dropped.
+    everything, so that a field it no longer brings is dropped. `age`: what a birth date has become.
     """
 
     fields: tuple[FieldValue, ...]
@@ -64,3 +65,4 @@ class Kept:
     elements: tuple[str, ...]
     policy_hash: str
     whole: bool = True
+    age: Age | None = None

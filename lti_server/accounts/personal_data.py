@@ -69,6 +69,26 @@ FIELDS = Table(
         }
     ),
 )
+AGES = Table(
+    name="person_age",
+    mine="t.person_id = :person",
+    place=("id",),
+    columns=MappingProxyType(
+        {
+            **about(
+                "id person_id source grant_id recorded_by recorded_at", "who has said how old somebody is, and when"
+            ),
+            "sealed": element(
+                schedule.BIRTH_DATE, form=Form.SEALED, why="whole years and the day on which they were so"
+            ),
+            **nobody("district_id", "the tenant"),
+        }
+    ),
+)
+AGE_STATEMENTS = Table(
+    name="age_statement",
+    columns=nobody("district_id school years stated_on stated_by", "what a district says of a whole school"),
+)
 IDENTITIES = Table(
     name="identity",
     mine="t.person_id = :person",
@@ -204,6 +224,7 @@ _DROP_SESSIONS = sa.text("DELETE FROM session WHERE person_id = :person")
 _DROP_FIELDS = sa.text("DELETE FROM person_field WHERE person_id = :person")
 _DROP_CORRECTIONS = sa.text("DELETE FROM correction WHERE person_id = :person")
 _DROP_RESTRICTIONS = sa.text("DELETE FROM disclosure_restriction WHERE person_id = :person")
+_DROP_AGES = sa.text("DELETE FROM person_age WHERE person_id = :person")
 _DROP_IDENTITIES = sa.text("DELETE FROM identity WHERE person_id = :person")
 # The tombstone: an id that no key is ever made for again.
 _DESTROY_KEY = sa.text(
@@ -259,7 +280,17 @@ class PeopleData:
     """People, their fields and identities. Erased last: whatever else there is points at the person."""
 
     name = "people"
-    tables: Sequence[Table] = (PERSON, FIELDS, IDENTITIES, CORRECTIONS, RESTRICTIONS, BLOCKS, ALIASES)
+    tables: Sequence[Table] = (
+        PERSON,
+        FIELDS,
+        AGES,
+        AGE_STATEMENTS,
+        IDENTITIES,
+        CORRECTIONS,
+        RESTRICTIONS,
+        BLOCKS,
+        ALIASES,
+    )
 
     def export(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Names, ids and e-mails with their provenance."""
@@ -272,6 +303,7 @@ class PeopleData:
             "corrections": connection.execute(_DROP_CORRECTIONS, mine).rowcount,
             "restrictions": connection.execute(_DROP_RESTRICTIONS, mine).rowcount,
             "fields": connection.execute(_DROP_FIELDS, mine).rowcount,
+            "ages": connection.execute(_DROP_AGES, mine).rowcount,
             "identities": connection.execute(_DROP_IDENTITIES, mine).rowcount,
             "keys": connection.execute(_DESTROY_KEY, mine).rowcount,
         }

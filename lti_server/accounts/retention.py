@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import ages
+from lti_server.accounts.age_words import hold_everybody
 from lti_server.privacy import schedule
+from lti_server.privacy.districts import District
 from lti_server.privacy.retention import Retention
 
 _STALE_FIELDS = sa.text(
@@ -45,11 +48,41 @@ UPDATE identity i SET subject = NULL FROM stale WHERE i.id = stale.id
 )
 
 
+_NO_AGES = sa.text(
+    "DELETE FROM person_age WHERE id IN (SELECT id FROM person_age ORDER BY recorded_at, id LIMIT :most)"
+)
+_NO_CORRECTED_AGES = sa.text(
+    "DELETE FROM correction WHERE field = :field AND person_id IN"
+    " (SELECT person_id FROM correction WHERE field = :field ORDER BY corrected_at, person_id LIMIT :most)"
+)
+
+
+class KeptAges:
+    """The keeper of ages: they go with the contract that takes them, and with an age goes what it does not allow."""
+
+    def __init__(self, district: Callable[[Connection], District]) -> None:
+        self._district = district
+
+    def purge(self, connection: Connection, retention: Retention, most: int) -> Mapping[str, int]:
+        """Ages that the contract takes from nobody (any more), and addresses of children."""
+        gone = 0
+        if not retention.policy.age_from:
+            gone += connection.execute(_NO_AGES, {"most": most}).rowcount
+            gone += connection.execute(_NO_CORRECTED_AGES, {"field": ages.FIELD, "most": most}).rowcount
+        district = self._district(connection)
+        today = retention.now.astimezone(district.zone).date()
+        return {schedule.BIRTH_DATE: gone, schedule.EMAIL: hold_everybody(connection, district, today, most)}
+
+
 class KeptFields:
-    """The keeper of names, ids and the like, of pupils and of educators."""
+    """The keeper of names, ids, ages and the like, of pupils and of educators."""
+
+    def __init__(self, district: Callable[[Connection], District]) -> None:
+        self._ages = KeptAges(district)
 
     def purge(self, connection: Connection, retention: Retention, most: int) -> Mapping[str, int]:
         """Fields whose days are over, and those that the contract does not store (any more)."""
+        by_age = self._ages.purge(connection, retention, most)
         counts: dict[str, int] = {}
         for element in sorted(schedule.ELEMENTS):
             before = retention.collected_before(element)
@@ -58,7 +91,7 @@ class KeptFields:
             if element == schedule.APP_ID:
                 dropped = element not in retention.policy.retain_days
                 gone += _subjects(connection, "pupil", before, dropped=dropped, most=most)
-            counts[element] = gone
+            counts[element] = gone + by_age.get(element, 0)
         for element in sorted(schedule.EDUCATOR_ELEMENTS):
             if retention.drops_of_educators(element):
                 fields = schedule.stored_educator_fields(element)

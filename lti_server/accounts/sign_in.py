@@ -6,16 +6,16 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts import kept_tokens
+from lti_server.accounts import ages, kept_tokens
 from lti_server.accounts import store as people
 from lti_server.accounts.adult_providers import lets_in
 from lti_server.accounts.intake import Intake
-from lti_server.accounts.model import Kind, Known, Subject
+from lti_server.accounts.model import Kept, Kind, Known, Subject
 from lti_server.accounts.person_sessions import Opened, open_session, provider_session_hash
 from lti_server.accounts.person_signals import held
 from lti_server.accounts.provider_connections import Connected, ProviderConnections
@@ -226,21 +226,16 @@ class SignIn:
                 raise refused("adults-only")
             # Who was known as a pupil stays under the stricter schedule, whatever a claim says today.
             kind = arrival.kind if known is None else known.kind
-            kept = intake(connection, contract_id, connected.district_id, kind, arrival.said)
+            kept = intake(
+                connection,
+                contract_id,
+                connected.district_id,
+                kind,
+                arrival.said,
+                self._judge(connection, arrival, known),
+            )
             source = people.Source(grant_id=connected.grant_id, epoch=epoch, run_id=None, at=now)
-            if known is None:
-                known = people.create(
-                    connection, district.keys, arrival.subject, kind=kind, source=source,
-                    keep_subject=kept.keep_subject,
-                )  # fmt: skip
-            self._may_come_in(connection, known)
-            if former:
-                known = people.add_identity(
-                    connection, district.keys, known, arrival.subject, source=source, keep_subject=kept.keep_subject
-                )
-            changed, gone = people.changed_fields(district.keys, known, connected.grant_id, kept.fields)
-            people.write_fields(connection, district.keys, known, source, changed, gone)
-            known = self._same_person(connection, known, connected.grant_id, [one.name for one in changed])
+            known = self._written(connection, arrival, known, kind, kept, source, former=former)
             opened = open_session(
                 connection, district_id=connected.district_id, person_id=known.person_id,
                 identity_id=known.identity_id, grant_id=connected.grant_id, epoch=epoch, kind=kind, locale=locale,
@@ -250,6 +245,34 @@ class SignIn:
             said = {"policy": kept.policy_hash, "refused": dict(kept.refused)}
             log.record(connection, _entry(arrival, known.person_id, said, kept.elements))
         return SignedIn(opened=opened)
+
+    def _written(
+        self,
+        connection: Connection,
+        arrival: Arrival,
+        known: Known | None,
+        kind: Kind,
+        kept: Kept,
+        source: people.Source,
+        *,
+        former: bool,
+    ) -> Known:
+        """The person as they are here now."""
+        keys, subject, keeps = arrival.district.keys, arrival.subject, kept.keep_subject
+        if known is None:
+            known = people.create(connection, keys, subject, kind=kind, source=source, keep_subject=keeps)
+        self._may_come_in(connection, known)
+        if former:
+            known = people.add_identity(connection, keys, known, subject, source=source, keep_subject=keeps)
+        changed, gone = people.changed_fields(keys, known, source.grant_id, kept.fields)
+        people.write_fields(connection, keys, known, source, changed, gone)
+        if (whose := ages.whose_of(keys, known)) is not None:
+            ages.settle(connection, whose, kept.age, source, arrival.today)
+        return self._same_person(connection, known, source.grant_id, [one.name for one in changed])
+
+    def _judge(self, connection: Connection, arrival: Arrival, known: Known | None) -> ages.Judge:
+        whose = ages.whose_of(arrival.district.keys, known)
+        return ages.judge(connection, whose, arrival.connected.grant_id, arrival.today)
 
     def known(self, connection: Connection, arrival: Arrival) -> tuple[Known | None, bool]:
         """Who it is; True: by a former id that the provider vouches for, under which alone they are known here."""
@@ -308,6 +331,10 @@ class Arrival:
     identity: SourceIdentity
     district: District
     now: datetime
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(self.district.zone).date()
 
     @property
     def subject(self) -> Subject:

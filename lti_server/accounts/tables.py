@@ -47,6 +47,33 @@ person_field = sa.Table(
     ),
 )
 
+person_age = sa.Table(
+    "person_age",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("person_id", sa.ForeignKey("person.id"), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("grant_id", sa.ForeignKey("grants.id"), index=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("recorded_by", sa.Text, nullable=False),
+    sa.Column("recorded_at", UTC, nullable=False),
+    sa.Index(
+        "person_age_is_said_once", "person_id", "source", "grant_id", unique=True, postgresql_nulls_not_distinct=True
+    ),
+)
+
+age_statement = sa.Table(
+    "age_statement",
+    metadata,
+    sa.Column("district_id", sa.ForeignKey("district.id"), nullable=False),
+    sa.Column("school", sa.Text, nullable=False),
+    sa.Column("years", sa.Integer, nullable=False),
+    sa.Column("stated_on", sa.Date, nullable=False),
+    sa.Column("stated_by", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("district_id", "school"),
+)
+
 identity = sa.Table(
     "identity",
     metadata,

@@ -17,6 +17,7 @@ from lti_server.errors import InvalidInput, LtiServerError
 # Command to module; the module has a click command of the same name.
 COMMANDS = {
     "admin": "admin",
+    "age": "age",
     "audit": "audit",
     "backup": "backup",
     "contract": "contract",

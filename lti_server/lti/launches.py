@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import ages
 from lti_server.accounts import store as people
 from lti_server.accounts.blocks import candidates
 from lti_server.accounts.intake import Intake
@@ -29,6 +30,7 @@ from lti_server.lti.roles import Role, is_test_user, role_of
 from lti_server.lti.state import AGAIN
 from lti_server.lti.store import Arrival, Link, NoticesAsked, Standing
 from lti_server.privacy import log
+from lti_server.privacy.ages import earliest_day
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.crypto import new_token, token_hash
 from lti_server.roster.arrival import CourseSaid, put_membership, put_section, sections_said
@@ -306,7 +308,9 @@ class OpenLaunch:
         changed, gone = people.changed_fields(standing.keys, known, standing.grant_id, kept.fields)
         if kept.whole and (changed or gone):
             people.write_fields(connection, standing.keys, known, source, changed, gone)
-            return self._same_person(connection, known, standing.grant_id, [one.name for one in changed])
+            known = self._same_person(connection, known, standing.grant_id, [one.name for one in changed])
+        if kept.age is not None and (whose := ages.whose_of(standing.keys, known)) is not None:
+            ages.settle(connection, whose, kept.age, source, earliest_day(source.at))
         return known
 
     def _membership(
@@ -381,20 +385,9 @@ def _kind(role: Role) -> Kind:
 
 
 def _entry(standing: Standing, known: Known, kept: Kept, now: datetime) -> dict[str, object]:
+    said = {"policy": kept.policy_hash, "refused": dict(kept.refused)}
     return log.entry(
-        standing.keys,
-        at=now,
-        actor=f"person:{known.person_id}",
-        act="launch",
-        decision="allowed",
-        purpose=PURPOSE,
-        object_id=known.person_id,
-        elements=kept.elements,
-        population="person",
-        interest=log.Interest.SERVICE,
-        payload={
-            "registration": str(standing.registration_id),
-            "policy": kept.policy_hash,
-            "refused": dict(kept.refused),
-        },
-    )
+        standing.keys, at=now, actor=f"person:{known.person_id}", act="launch", decision="allowed", purpose=PURPOSE,
+        object_id=known.person_id, elements=kept.elements, population="person", interest=log.Interest.SERVICE,
+        payload={"registration": str(standing.registration_id), **said},
+    )  # fmt: skip

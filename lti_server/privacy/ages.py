@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 PACKS = Path(__file__).with_name("age_packs.toml")
 YOUNGEST, OLDEST = 3, 120
+LAST_ZONE = timezone(-timedelta(hours=12))
 UNDER_13 = 13
 """Under it the notice promises what it promises, whatever a country's law allows."""
 
@@ -68,6 +69,11 @@ class Said:
 
     source: AgeSource
     age: Age | None
+
+
+def earliest_day(now: datetime) -> date:
+    """The day that it still is somewhere: nobody has a birthday here before they have it where they live."""
+    return now.astimezone(LAST_ZONE).date()
 
 
 def whole_years(begin: date, end: date) -> int:

@@ -68,12 +68,13 @@ def collect(
     purpose: Purpose,
     origin: Origin,
     fields: Mapping[str, object],
+    child: bool = True,
 ) -> Collected:
     """Keep what the policy allows of these fields; drop and count the rest.
 
     No policy refuses everything. Reads personal values; keeps text of at most 10,000 characters, trimmed, without NUL.
     A birth date is never kept (A-06; years are taken where an age is asked for), nor a picture (A-17), nor a pupil's
-    phone (A-15).
+    phone (A-15). Of a `child`, which an unknown age is, an e-mail address comes out as `HashOnly` (A-08).
     """
     kept: dict[str, str | HashOnly] = {}
     refused: dict[str, int] = {}
@@ -84,7 +85,7 @@ def collect(
         if element is None or text is None:
             _count(refused, name)
         elif text:
-            kept[name] = HashOnly(text) if kind is SubjectKind.PUPIL and element == schedule.EMAIL else text
+            kept[name] = HashOnly(text) if child and kind is SubjectKind.PUPIL and element == schedule.EMAIL else text
             elements.add(element)
     return Collected(_GATE, kept, refused, frozenset(elements), policy.policy_hash if policy else "")
 

@@ -34,6 +34,7 @@ def compile_policy(contract: Contract) -> Policy:
         limits=limits,
         retain_days=_retain_days(contract),
         purposes=contract.purposes,
+        age_from=_age_from(contract),
     )
 
 
@@ -48,6 +49,13 @@ def _retain_days(contract: Contract) -> dict[str, int]:
         and terms.retain_days is not None
         and terms.purposes & contract.purposes
     }
+
+
+def _age_from(contract: Contract) -> frozenset[Origin]:
+    terms = contract.elements.get(schedule.BIRTH_DATE)
+    if terms is None or not terms.collect or not terms.purposes & contract.purposes:
+        return frozenset()
+    return frozenset(terms.origins)
 
 
 def _texts(value: object) -> list[str]:

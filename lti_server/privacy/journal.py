@@ -75,6 +75,8 @@ class JournalKind(StrEnum):
     """`identity`: whose provider has the account disabled, so that it lets nobody in."""
     WAY_FREED = "way_freed"
     """`identity`: that lets its person in again."""
+    AGE_STATEMENT = "age_statement"
+    """`school`: a keyed hash of the school of which a district has said something of ages. No years."""
     DISPOSITION = "disposition"
     """`disposition`: its id; `grant`: of which alone, empty for the district; `due`, `days`, `returned`."""
 
@@ -151,6 +153,7 @@ MEMBERS: Mapping[JournalKind, Mapping[str, Callable[[object], bool]]] = MappingP
         JournalKind.WAY_ENDED: {"identity": _id},
         JournalKind.WAY_HELD: {"identity": _id},
         JournalKind.WAY_FREED: {"identity": _id},
+        JournalKind.AGE_STATEMENT: {"school": _hash},
         JournalKind.DISPOSITION: {
             "disposition": _id,
             "grant": _id_or_none,

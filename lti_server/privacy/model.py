@@ -130,6 +130,8 @@ class Policy:
     # Days from collection to purge, of each element that is stored for some purpose; absent: not stored at all.
     retain_days: Mapping[str, int] = field(default_factory=dict)
     purposes: frozenset[Purpose] = frozenset()
+    # From whom an age may be taken: as whole years, for no contract lets a birth date be stored.
+    age_from: frozenset[Origin] = frozenset()
 
     def keeps(self, element: str, purpose: Purpose, origin: Origin) -> bool:
         """Whether an element may be collected and stored for this purpose, from there."""

@@ -57,6 +57,7 @@ PUPIL_FIELDS = MappingProxyType(
         "grade": GRADE,
     }
 )
+BIRTH_FIELDS = frozenset(name for name, element in PUPIL_FIELDS.items() if element == BIRTH_DATE)
 # No contract lets these be kept of a pupil: a birth date becomes whole years, a telephone number is used by
 # whoever typed it and forgotten.
 NEVER_KEPT = frozenset({BIRTH_DATE, PHONE})

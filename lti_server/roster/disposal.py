@@ -25,6 +25,7 @@ ORDER BY p.created_at, p.id LIMIT :most
 """
 )
 _FIELDS = sa.text("DELETE FROM person_field WHERE CAST(:grant AS uuid) IS NULL OR grant_id = :grant")
+_AGES = sa.text("DELETE FROM person_age WHERE CAST(:grant AS uuid) IS NULL OR grant_id = :grant")
 # An id at the provider under which nobody is found any more: the row stays for what points at it.
 _IDENTITIES = sa.text(
     "UPDATE identity SET subject = NULL, subject_hash = decode(replace(gen_random_uuid()::text, '-', ''), 'hex')"
@@ -47,7 +48,7 @@ class KeptByGrants:
     def leftovers(self, connection: Connection, grant_id: GrantId | None) -> Mapping[str, int]:
         values = {"grant": grant_id}
         return {
-            "fields": connection.execute(_FIELDS, values).rowcount,
+            "fields": connection.execute(_FIELDS, values).rowcount + connection.execute(_AGES, values).rowcount,
             "identities": connection.execute(_IDENTITIES, values).rowcount,
             "class_names": connection.execute(_SECTIONS, values).rowcount,
         }

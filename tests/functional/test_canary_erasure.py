@@ -60,6 +60,7 @@ MORE = "\n".join(
     f"  {one}: {world.SCHOOL}"
     for one in ("student_contact.email", "student_identifiers.app_username", "demographics.gender")
 )
+AGED = "\n  demographics.date_of_birth: {collect: true, store: false, sources: [school], purposes: [instruction]}"
 
 
 @dataclass
@@ -136,10 +137,10 @@ def site(data_dir: Path, clock: FakeClock, platform: Platform, monkeypatch: pyte
 
 def come(site: Site, platform: Platform) -> str:
     """The pupil launches, works, and somebody looks: everything by the doors that there are."""
-    owner = world.district(site.house, terms=world.contract(site.house, more=MORE))
+    owner = world.district(site.house, terms=world.contract(site.house, more=MORE + AGED))
     world.register(site.house, owner, platform)
     client = create_app(site.house).test_client()
-    token = token_of(client, platform, site.house, **TOLD, **AGS)
+    token = token_of(client, platform, site.house, **TOLD, birthdate="2014-05-06", **AGS)
     answer = post(client, token, attempt(site.house, work=WORK, answers=ANSWERS))
     assert answer.status_code == 200, answer.text
     ((person_id,),) = site.ask("SELECT id FROM person WHERE kind = 'pupil'")

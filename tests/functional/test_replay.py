@@ -16,6 +16,7 @@ from lti_server.privacy.journal import JournalKind
 from lti_server.privacy.model import Purpose, Recipients
 from lti_server.privacy.new_use import consenting, reading_for
 from lti_server.privacy.rights import Asked
+from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.functional.restored import Monday, doctor, elsewhere, monday, run, site
 
@@ -102,6 +103,20 @@ def test_a_name_that_was_put_right_is_held_back_after_the_restore_until_it_is_pu
     again = monday.site.run("replay")
     assert (again["to_correct"], again["changed"]["correction"]) == ([], 0)
     assert "restore" not in doctor()
+
+
+def test_what_a_district_said_of_a_schools_ages_before_it_said_otherwise_says_nothing_after_the_restore(
+    monday: Monday,
+) -> None:
+    words = SignInHouse(monday.house).age_words
+    words.state(monday.district_id, "Hill High", "16", by="test")
+    words.state(monday.district_id, "Dale", "9", by="test")
+    monday.backup()
+    words.state(monday.district_id, "Hill High", "11", by="test")
+    words.withdraw(monday.district_id, "Dale", by="test")
+    monday.restore(JournalKind.AGE_STATEMENT, changed=2)
+    with monday.restored() as house:
+        assert "Hill High" not in [one.school for one in SignInHouse(house).age_words.statements(monday.district_id)]
 
 
 def test_a_correction_that_was_dropped_is_dropped_after_the_restore(monday: Monday) -> None:

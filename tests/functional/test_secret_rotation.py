@@ -90,6 +90,7 @@ SEALED: dict[str, Opens] = {
     "mail_message.sealed": by_ring("mail", lambda row: place(row.district_id, row.id), "sealed"),
     "own_request.sealed": by_person("own_request", "sealed", lambda row: row.id),
     "person.wrapped_key": lambda house, owner, key, row: owner.keys.person_key(row.id, bytes(row.wrapped_key)),
+    "person_age.sealed": by_person("person_age", "sealed", lambda row: row.id),
     "person_field.ciphertext": by_person(
         "person_field", "ciphertext", lambda row: f"{row.person_id}|{row.field}|{row.grant_id}"
     ),

@@ -37,6 +37,9 @@ def test_an_11_year_old_registers_and_signs_in_again(
     assert post(other, "/signin/email", address=f" {ADA.upper()} ").headers["Location"] == "/signin/code"
     assert post(other, "/signin/code", code=code_in(peer)).headers["Location"] == "/learn"
     assert count(house, desk, "person") == 1
+    with house.database.tenant(desk.district.id) as connection:
+        found = connection.execute(sa.text("SELECT source, recorded_by FROM person_age")).one()
+    assert (found.source, found.recorded_by.partition(":")[0]) == ("self", "person")
 
 
 def test_the_page_does_not_say_whether_an_address_is_known(

@@ -7,11 +7,28 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from lti_server.accounts import ages
 from lti_server.accounts import store as people
 from lti_server.accounts.merging import Way, Why
 from lti_server.accounts.model import Kind, Subject
+from lti_server.accounts.tables import age_statement
 from lti_server.app import House
-from lti_server.ids import DistrictId, GrantId, new_id
+from lti_server.ids import DistrictId, GrantId, PersonId, new_id
+from lti_server.privacy.ages import Age, AgeSource, Said
+
+
+def aged(house: House, district_id: DistrictId, grant_id: GrantId, slug: str, person_id: PersonId) -> None:
+    """How old one of them is, by their provider, and what the district states of a school."""
+    stated = {"school": f"School of {slug}", "years": 12, "stated_by": f"staff of {slug}"}
+    with house.database.tenant(district_id) as connection:
+        day = house.clock.now().date()
+        connection.execute(age_statement.insert().values(district_id=district_id, stated_on=day, **stated))
+        keys = house.entered(connection).keys
+        wrapped = connection.execute(sa.text("SELECT wrapped_key FROM person WHERE id = :id"), {"id": person_id})
+        key = keys.person_key(person_id, bytes(wrapped.scalar_one()))
+        whose = ages.Whose(keys=keys, person_id=person_id, key=key)
+        said = Said(AgeSource.PROVIDER, Age(12, house.clock.now().date()))
+        ages.learn(connection, whose, said, grant_id=grant_id, by=f"grant:{grant_id}", at=house.clock.now())
 
 
 def merged(house: House, district_id: DistrictId, grant_id: GrantId, slug: str) -> None:
@@ -37,3 +54,4 @@ def merged(house: House, district_id: DistrictId, grant_id: GrantId, slug: str) 
                 "person": both[0], "session": new_id(), "now": now, "until": now + timedelta(minutes=5),
             },
         )  # fmt: skip
+    aged(house, district_id, grant_id, slug, both[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import requests
 import sqlalchemy as sa
@@ -56,6 +57,14 @@ def learning(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Res
     return [page, played]
 
 
+def asking(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """Whoever has no session is asked nothing, and an answer is nobody's."""
+    asked = requests.get(f"{here.tool_url}/age?district={mine.slug}", timeout=20)
+    said = requests.post(f"{here.tool_url}/age", data={"years": "12"}, headers=JSON, timeout=20)
+    assert (urlsplit(asked.url).path, said.status_code) == ("/signin", 403)
+    return [asked, said]
+
+
 def deletions(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
     """A code that this server gave to nobody leads nowhere, whoever asks."""
     answers = [requests.get(f"{here.tool_url}/privacy/deletion/{one}", headers=JSON, timeout=20) for one in CODES]
@@ -83,6 +92,7 @@ def leaving(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Resp
 
 CODES = ("0" * 48, "no-code")
 SIGN_IN = {
+    **dict.fromkeys(("age.index", "age.say"), asking),
     "deletion.show": deletions,
     "disconnecting.disconnect": leaving,
     **LINKING,

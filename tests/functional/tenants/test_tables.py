@@ -41,6 +41,8 @@ MAY_AGREE = {
     "provider_connection": {"provider"},
     "notice_handler": {"handler", "notice_types", "state"},
     "person": {"kind"},
+    "person_age": {"source"},
+    "age_statement": {"years"},
     "own_request": {"wish"},
     "person_field": {"field"},
     "platform_keys": {"jwks"},

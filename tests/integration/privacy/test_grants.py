@@ -127,6 +127,7 @@ def test_every_table_that_keeps_by_a_grant_asks_whether_it_stands(owner: psycopg
     """A new table with `grant_id` joins them, or says here why it need not."""
     excused = {
         "progress_summary",  # the pupil's own, written beside an event that asks
+        "person_age",  # written with the session or the fields of a sign-in or launch, which ask
         "disposition",  # a directive about what a revoked one has left
         "grant_section",  # what the grant itself reaches
         "signal_receipt",  # what its provider said, also of its own end

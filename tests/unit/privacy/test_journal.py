@@ -43,6 +43,7 @@ SAID: dict[JournalKind, dict[str, Any]] = {
     JournalKind.WAY_ENDED: {"identity": str(UUID(int=9))},
     JournalKind.WAY_HELD: {"identity": str(UUID(int=9))},
     JournalKind.WAY_FREED: {"identity": str(UUID(int=9))},
+    JournalKind.AGE_STATEMENT: {"school": "0" * 64},
     JournalKind.DISPOSITION: {
         "disposition": str(UUID(int=7)),
         "grant": "",

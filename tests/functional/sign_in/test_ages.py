@@ -1,0 +1,392 @@
+"""How old somebody is: who says it, what counts, what is kept of a child, and what goes when an age is put right."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import Connection
+
+from lti_server.accounts import ages
+from lti_server.accounts.ages import Whose
+from lti_server.accounts.merging import Way, Why
+from lti_server.app import House
+from lti_server.errors import ContractForbids, InvalidInput
+from lti_server.ids import PersonId
+from lti_server.privacy.ages import Age, AgeSource, Said
+from lti_server.privacy.crypto import PersonKey
+from lti_server.privacy.districts import District
+from lti_server.privacy.journal import JournalEntry, JournalKind
+from lti_server.privacy.rights import Asked
+from lti_server.sign_in_parts import SignInHouse
+from tests import world
+from tests.clock import FakeClock
+from tests.functional.sign_in.conftest import Provider, sign_in
+
+AGED = (  # what a contract says to take ages and addresses
+    "  demographics.date_of_birth: {collect: true, store: false, sources: [school, student], purposes: [instruction]}\n"
+    f"  student_contact.email: {world.SCHOOL}"
+)
+ASKED = Asked(by="operator", act="person correct", reason="The family asked.")
+EMAIL = "ada@district.example"
+
+
+@pytest.fixture
+def district(house: House, signing_in: SignInHouse, provider: Provider) -> District:
+    """A district whose contract takes ages and e-mail addresses."""
+    made = world.district(house, terms=world.contract(house, more=AGED))
+    signing_in.connections.connect(made.id, "oidc", provider.config(), by="test")
+    return made
+
+
+def born(house: House, years: int) -> str:
+    """The birth date of somebody who was so many years old yesterday."""
+    day = house.clock.now().date() - timedelta(days=1)
+    return day.replace(year=day.year - years).isoformat()
+
+
+def person(house: House, district: District) -> PersonId:
+    with house.database.tenant(district.id) as connection:
+        return PersonId(connection.execute(sa.text("SELECT id FROM person")).scalar_one())
+
+
+def whose(district: District, connection: Connection) -> Whose:
+    row = connection.execute(sa.text("SELECT id, wrapped_key FROM person")).one()
+    key = district.keys.person_key(PersonId(row.id), bytes(row.wrapped_key))
+    return Whose(keys=district.keys, person_id=PersonId(row.id), key=key)
+
+
+def years(house: House, district: District) -> int | None:
+    """How old the one person is, as of now."""
+    with house.database.tenant(district.id) as connection:
+        return ages.years(connection, whose(district, connection), house.clock.now().date())
+
+
+def retained(house: House, district: District) -> None:
+    with house.database.tenant(district.id) as connection:
+        house.retain(connection, district)
+
+
+def email(house: House, district: District) -> str:
+    """In which form the address is kept."""
+    with house.database.tenant(district.id) as connection:
+        found = connection.execute(
+            sa.text(
+                "SELECT ciphertext IS NULL AS hashed, lookup IS NOT NULL AS found"
+                " FROM person_field WHERE field = 'email'"
+            )
+        ).one_or_none()
+    return "" if found is None else {(True, True): "hash alone", (False, True): "encrypted"}[found.hashed, found.found]
+
+
+def sources(house: House, district: District) -> list[str]:
+    with house.database.tenant(district.id) as connection:
+        return list(connection.execute(sa.text("SELECT source FROM person_age ORDER BY source")).scalars())
+
+
+def answer(browser: FlaskClient, **form: str) -> Any:
+    page = browser.get("/age")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    return browser.post("/age", data={"csrf_token": token[1] if token else "", **form})
+
+
+def test_a_birth_date_becomes_whole_years_and_is_gone(
+    browser: FlaskClient,
+    provider: Provider,
+    house: House,
+    district: District,
+    database_url: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    day = born(house, 11)
+    provider.knows("ada", birthdate=day, email=EMAIL)
+    sign_in(browser, provider)
+    assert (years(house, district), sources(house, district)) == (11, ["provider"])
+    with psycopg.connect(database_url) as owner:
+        tables = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        dump = "".join(str(owner.execute(f'SELECT t::text FROM "{name}" t').fetchall()) for (name,) in tables)
+    out = capsys.readouterr()
+    assert day not in dump + out.out + out.err
+
+
+@pytest.mark.parametrize(
+    ("country", "age", "form"),
+    [
+        ("US", 12, "hash alone"),
+        ("US", 13, "encrypted"),
+        ("FR", 14, "hash alone"),
+        ("FR", 15, "encrypted"),
+        ("XX", 15, "hash alone"),
+    ],
+)
+def test_a_childs_address_is_a_keyed_hash_alone_and_who_is_a_child_says_the_country(
+    browser: FlaskClient, provider: Provider, house: House, district: District, country: str, age: int, form: str
+) -> None:
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE district SET country = :country"), {"country": country})
+    provider.knows("ada", birthdate=born(house, age), email=EMAIL)
+    sign_in(browser, provider)
+    assert email(house, district) == form
+
+
+def test_an_unknown_age_is_that_of_a_child(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada", email=EMAIL)
+    sign_in(browser, provider)
+    assert (years(house, district), email(house, district)) == (None, "hash alone")
+
+
+def test_a_birthday_acts_with_the_next_sign_in(
+    app: Flask, provider: Provider, house: House, district: District
+) -> None:
+    today = house.clock.now().date()
+    provider.knows("ada", email=EMAIL)
+    sign_in(app.test_client(), provider)
+    for days, form in ((364, "hash alone"), (366, "encrypted")):
+        with house.database.tenant(district.id) as connection:
+            said = Said(AgeSource.PROVIDER, Age(12, today - timedelta(days=days)))
+            grant_id = connection.execute(sa.text("SELECT id FROM grants")).scalar_one()
+            ages.learn(
+                connection, whose(district, connection), said, grant_id=grant_id, by="test", at=house.clock.now()
+            )
+        sign_in(app.test_client(), provider)
+        assert email(house, district) == form
+
+
+def test_what_a_provider_says_later_takes_the_place_of_what_it_said(
+    app: Flask, provider: Provider, house: House, district: District
+) -> None:
+    for age in (15, 9):
+        provider.knows("ada", birthdate=born(house, age), email=EMAIL)
+        sign_in(app.test_client(), provider)
+        assert years(house, district) == age
+    assert (sources(house, district), email(house, district)) == (["provider"], "hash alone")
+
+
+@pytest.mark.parametrize("said", ["0000-01-01", "2014", "05/06/2014", "not a day", "2300-01-01", "1850-01-01"])
+def test_what_is_no_birth_date_says_nothing_and_is_not_kept(
+    browser: FlaskClient, provider: Provider, house: House, district: District, said: str
+) -> None:
+    provider.knows("ada", birthdate=said)
+    assert sign_in(browser, provider).status_code == 303
+    assert (years(house, district), sources(house, district)) == (None, [])
+
+
+def test_a_contract_that_takes_no_ages_has_none(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    world.sign(house, district, world.contract(house))
+    provider.knows("ada", birthdate=born(house, 15))
+    sign_in(browser, provider)
+    assert sources(house, district) == []
+    assert browser.get("/learn").status_code == 200  # and nobody is asked
+
+
+def test_a_contract_that_takes_none_any_more_drops_them(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada", birthdate=born(house, 15))
+    sign_in(browser, provider)
+    world.sign(house, district, world.contract(house))
+    retained(house, district)
+    assert sources(house, district) == []
+
+
+# The one question.
+
+
+def test_whoever_comes_for_the_first_time_is_asked_once(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada")
+    sign_in(browser, provider)
+    assert browser.get("/learn").headers["Location"] == "/age"
+    page = browser.get("/age").text
+    assert "How old are you?" in page
+    assert "13" not in page  # nothing tells which answer opens what
+    assert answer(browser, years="11").headers["Location"] == "/learn"
+    assert (years(house, district), sources(house, district)) == (11, ["self"])
+    assert browser.get("/learn").status_code == 200
+    assert browser.get("/age").headers["Location"] == "/learn"
+
+
+def test_nobody_answers_a_second_time(
+    app: Flask, browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada")
+    sign_in(browser, provider)
+    other = app.test_client()
+    sign_in(other, provider)
+    page = other.get("/age").text  # open in a second window
+    answer(browser, years="9")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+    assert other.post("/age", data={"csrf_token": token[1], "years": "18"}).headers["Location"] == "/learn"
+    assert years(house, district) == 9
+
+
+def test_whoever_would_rather_not_say_is_a_child_and_goes_on(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada")
+    sign_in(browser, provider)
+    assert answer(browser, later="1").headers["Location"] == "/learn"
+    assert browser.get("/learn").status_code == 200
+    assert years(house, district) is None
+
+
+@pytest.mark.parametrize("said", ["", "2", "121", "-5", "12.5", "twelve", "2014-05-06", "١٢", "9" * 400, "\x00"])
+def test_what_is_no_age_is_asked_for_again(
+    browser: FlaskClient, provider: Provider, house: House, district: District, said: str
+) -> None:
+    provider.knows("ada")
+    sign_in(browser, provider)
+    found = answer(browser, years=said)
+    assert (found.status_code, "Type a number" in found.text) == (422, True)
+    assert sources(house, district) == []
+
+
+def test_nobody_is_asked_whose_provider_says_it_and_staff_never(
+    app: Flask, provider: Provider, house: House, signing_in: SignInHouse, district: District
+) -> None:
+    provider.knows("ada", birthdate=born(house, 9))
+    browser = app.test_client()
+    sign_in(browser, provider)
+    assert browser.get("/learn").status_code == 200
+    assert browser.get("/age").headers["Location"] == "/learn"
+    assert app.test_client().get("/age").headers["Location"] == "/signin"
+    assert app.test_client().post("/age", data={"years": "12"}).status_code == 403
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE person SET kind = 'staff'"))
+        connection.execute(sa.text("DELETE FROM person_age"))
+    assert not signing_in.age_words.asks(district.id, person(house, district))
+    with pytest.raises(ContractForbids):
+        signing_in.age_words.say(district.id, person(house, district), "40")
+
+
+def test_one_cannot_make_oneself_older_than_the_provider_says(
+    app: Flask, browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada", email=EMAIL)
+    sign_in(browser, provider)
+    answer(browser, years="16")
+    assert years(house, district) == 16
+    provider.knows("ada", birthdate=born(house, 9), email=EMAIL)
+    sign_in(app.test_client(), provider)
+    assert (years(house, district), email(house, district)) == (9, "hash alone")
+
+
+# The district.
+
+
+def test_the_district_puts_an_age_right_and_downwards_takes_the_address_away_at_once(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada", birthdate=born(house, 15), email=EMAIL)
+    sign_in(browser, provider)
+    assert email(house, district) == "encrypted"
+    house.rights.correct.put(district.id, person(house, district), "age", "10", ASKED)
+    assert (years(house, district), email(house, district)) == (10, "hash alone")
+    sign_in(browser, provider)  # the provider goes on saying what it said
+    assert (years(house, district), email(house, district)) == (10, "hash alone")
+    house.rights.correct.drop(district.id, person(house, district), "age", ASKED)
+    assert years(house, district) == 15
+
+
+@pytest.mark.parametrize("said", ["2014-05-06", "ten", "2", "121", ""])
+def test_a_birth_date_is_no_correction(
+    browser: FlaskClient, provider: Provider, house: House, district: District, said: str
+) -> None:
+    provider.knows("ada")
+    sign_in(browser, provider)
+    with pytest.raises(InvalidInput):
+        house.rights.correct.put(district.id, person(house, district), "age", said, ASKED)
+
+
+def test_an_age_that_was_put_right_after_a_backup_is_unknown_until_it_is_put_right_again(
+    browser: FlaskClient, provider: Provider, house: House, district: District, clock: FakeClock
+) -> None:
+    provider.knows("ada", birthdate=born(house, 15), email=EMAIL)
+    sign_in(browser, provider)
+    said = {"person": str(person(house, district)), "field": "age"}
+    entry = JournalEntry(kind=JournalKind.CORRECTION, district_id=district.id, at=clock.now(), said=said)
+    assert house.rights.correct.replay(entry)
+    assert years(house, district) is None
+    retained(house, district)
+    assert email(house, district) == "hash alone"
+
+
+def test_a_statement_wants_whole_years_and_a_contract_that_takes_ages(
+    house: House, signing_in: SignInHouse, district: District
+) -> None:
+    for school, years_said in (("", "12"), ("Hill", "2014-05-06"), ("Hill", "2"), ("x" * 256, "12"), ("a\x00b", "12")):
+        with pytest.raises(InvalidInput):
+            signing_in.age_words.state(district.id, school, years_said, by="test")
+    world.sign(house, district, world.contract(house))
+    with pytest.raises(ContractForbids):
+        signing_in.age_words.state(district.id, "Hill", "12", by="test")
+
+
+# Rights.
+
+
+def test_an_export_has_the_age_in_plain_and_an_erasure_takes_it(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada", birthdate=born(house, 11))
+    sign_in(browser, provider)
+    asked = Asked(by="operator", act="person export", reason="The family asked.")
+    given = house.rights.rights.export(district.id, person(house, district), asked)
+    assert f"11 {house.clock.now().date().isoformat()}" in json.dumps(given)
+    house.rights.erase(district.id, person(house, district), by="test")
+    assert sources(house, district) == []
+
+
+def test_what_came_by_a_revoked_connection_says_nothing_any_more(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada", birthdate=born(house, 15))
+    sign_in(browser, provider)
+    with house.database.tenant(district.id) as connection:
+        grant_id = connection.execute(sa.text("SELECT id FROM grants")).scalar_one()
+    house.grants.withdraw.begin(district.id, grant_id, by="test", reason="over")
+    assert house.grants.withdraw.finish(district.id, grant_id)
+    assert years(house, district) is None
+
+
+def test_of_two_who_were_found_to_be_one_the_lowest_age_counts_until_they_are_two_again(
+    app: Flask, provider: Provider, house: House, district: District
+) -> None:
+    for sub, age in (("ada", 14), ("bea", 9)):
+        provider.knows(sub, birthdate=born(house, age), email=EMAIL)
+        sign_in(app.test_client(), provider, sub)
+    with house.database.tenant(district.id) as connection:
+        rows = connection.execute(sa.text("SELECT person_id, grant_id FROM person_age ORDER BY recorded_at, id")).all()
+        subjects = [
+            Whose(keys=district.keys, person_id=PersonId(one), key=_key(connection, district, one))
+            for one in (row.person_id for row in rows)
+        ]
+        today = house.clock.now().date()
+        older, younger = sorted(subjects, key=lambda one: -(ages.years(connection, one, today) or 0))
+        why = Why(by="test", way=Way.ADMINISTRATOR, reason="One child")
+        merged = house.rights.merge.merge(connection, older.person_id, younger.person_id, why)
+        assert ages.years(connection, older, today) == 9
+    house.rights.merge.undo(district.id, merged, why)
+    with house.database.tenant(district.id) as connection:
+        assert [ages.years(connection, one, today) for one in (older, younger)] == [14, 9]
+
+
+def _key(connection: Connection, district: District, person_id: UUID) -> PersonKey:
+    wrapped = connection.execute(
+        sa.text("SELECT wrapped_key FROM person WHERE id = :id"), {"id": person_id}
+    ).scalar_one()
+    return district.keys.person_key(PersonId(person_id), bytes(wrapped))
