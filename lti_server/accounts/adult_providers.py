@@ -1,8 +1,9 @@
-"""Who may come in by a provider that is for adults alone. Pure."""
+"""What a provider that is for adults alone may be connected for, and who may come in by it. Pure."""
 
 from __future__ import annotations
 
 from lti_server.accounts.model import Kind
+from lti_server.privacy.model import Policy
 from lti_server.providers.manifest import Manifest
 
 
@@ -13,3 +14,10 @@ def lets_in(provider: Manifest, known_as: Kind | None) -> bool:
     their school's own way in, that they are staff, and has linked it. An unknown age is that of a child (law 7).
     """
     return not provider.adults_only or known_as is Kind.STAFF
+
+
+def contract_lets(provider: Manifest, policy: Policy) -> bool:
+    """Whether a contract allows the provider: one for adults alone where it is named, never by saying nothing."""
+    if provider.adults_only and policy.providers is None:
+        return False
+    return policy.allows_provider(provider.name)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.adult_providers import contract_lets
 from lti_server.accounts.connection_form import offered
 from lti_server.accounts.provider_connections import Connected, Opening, ProviderConnections
 from lti_server.db import Database
@@ -30,6 +31,7 @@ class WhyNot(StrEnum):
 
     NO_CONTRACT = "no-contract"
     NOT_NAMED = "not-named"
+    FOR_ADULTS = "for-adults"
     OFF = "off"
     BROKEN = "broken"
 
@@ -146,4 +148,6 @@ def _why_not(plugin: Plugin, policy: Policy | None) -> WhyNot | None:
         return WhyNot.BROKEN if plugin.state is PluginState.QUARANTINED else WhyNot.OFF
     if policy is None:
         return WhyNot.NO_CONTRACT
-    return None if policy.allows_provider(plugin.name) else WhyNot.NOT_NAMED
+    if plugin.manifest is None or contract_lets(plugin.manifest, policy):
+        return None
+    return WhyNot.FOR_ADULTS if policy.providers is None else WhyNot.NOT_NAMED

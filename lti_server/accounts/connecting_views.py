@@ -181,6 +181,7 @@ def _why_not() -> dict[str, str]:
     return {
         WhyNot.NO_CONTRACT: _("Your district has no contract in force. Sign one first."),
         WhyNot.NOT_NAMED: _("Your contract names its providers, and this one is not among them."),
+        WhyNot.FOR_ADULTS: _("It is for adults alone, so it is connected only where your contract names it."),
         WhyNot.OFF: _("The operator of this server has not switched it on."),
         WhyNot.BROKEN: _("Its plugin does not run on this server. The operator sees why."),
     }

@@ -11,6 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.adult_providers import contract_lets
 from lti_server.accounts.applications import in_force as application_in_force
 from lti_server.accounts.applications import is_own
 from lti_server.accounts.tables import provider_application
@@ -132,7 +133,7 @@ class ProviderConnections:
         tenant = str(merged.get(manifest.tenant) or "") if manifest.tenant else ""
         with self._database.tenant(district_id) as connection:
             district = self._district(connection)
-            self._allowed(connection, district, provider)
+            self._allowed(connection, district, manifest)
             connection.execute(sa.text("SELECT 1 FROM district FOR NO KEY UPDATE"))  # one at a time in a district
             row = connection.execute(_LIVE, {"provider": provider, "tenant": tenant or None}).one_or_none()
             if row is None:
@@ -284,12 +285,19 @@ class ProviderConnections:
             raise InvalidInput(f"{provider} is not connected by a configuration. See `lti-server platform add`.")
         return manifest
 
-    def _allowed(self, connection: Connection, district: District, provider: str) -> None:
+    def _allowed(self, connection: Connection, district: District, provider: Manifest) -> None:
         contract_id = in_force(connection, district.zone, self._clock.now())
         if contract_id is None:
             raise NoContract("The district has no contract in force. Sign one before you connect a provider.")
-        if not self._policies.of(connection, contract_id).allows_provider(provider):
-            raise ContractForbids(f"The district's contract names its providers, and {provider} is not among them.")
+        policy = self._policies.of(connection, contract_id)
+        if contract_lets(provider, policy):
+            return
+        if policy.providers is None:
+            raise ContractForbids(
+                f"{provider.name} is for adults alone, so a district connects it only where its contract names it. "
+                "Leave it out, or sign a contract whose providers name it."
+            )
+        raise ContractForbids(f"The district's contract names its providers, and {provider.name} is not among them.")
 
     def _note(self, connection: Connection, district: District, by: str, provider: str, grant_id: GrantId) -> None:
         entry = log.entry(

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import ages, kept_tokens
 from lti_server.accounts import store as people
-from lti_server.accounts.adult_providers import lets_in
+from lti_server.accounts.adult_providers import contract_lets, lets_in
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kept, Kind, Known, Subject
 from lti_server.accounts.person_sessions import Opened, open_session, provider_session_hash
@@ -304,7 +304,8 @@ class SignIn:
         contract_id = in_force(connection, arrival.district.zone, arrival.now)
         if contract_id is None:
             raise refused("no-contract")
-        if not self._policies.of(connection, contract_id).allows_provider(arrival.connected.provider):
+        provider = self._connections.connectable(arrival.connected.provider)
+        if not contract_lets(provider, self._policies.of(connection, contract_id)):
             raise refused("provider-not-allowed")
         return int(epoch), contract_id
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from lti_server.accounts.adult_providers import contract_lets
 from lti_server.accounts.provider_connections import connected_tenants
 from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
@@ -17,7 +18,7 @@ from lti_server.ids import SystemClock
 from lti_server.privacy import contracts, districts
 from lti_server.privacy.model import Origin, Purpose
 from lti_server.providers.connector import Connector
-from lti_server.providers.manifest import Capability
+from lti_server.providers.manifest import Capability, Manifest
 from lti_server.providers.preview import Decide, preview
 from lti_server.providers.registry import load_registry
 from lti_server.providers.transport import HttpTransport, outbound_session
@@ -55,7 +56,7 @@ def check(name: str, file: Path, slug: str | None) -> dict[str, Any]:
     connector.check(name, config)
     can_read = Capability.ROSTER in manifest.capabilities
     source = connector.roster(name, config) if can_read else None
-    decide = _contract_of(slug, name) if slug else None
+    decide = _contract_of(slug, manifest) if slug else None
     return asdict(preview(name, manifest, source, decide))
 
 
@@ -116,17 +117,17 @@ def _config(file: Path) -> dict[str, object]:
     return read
 
 
-def _contract_of(slug: str, name: str) -> Decide:
+def _contract_of(slug: str, manifest: Manifest) -> Decide:
     """What the district's contract in force allows from its school through this provider; without one, nothing."""
     house = open_house()
     owner = district_of(house, slug)
-    note(house, owner, "provider check", provider=name)
+    note(house, owner, "provider check", provider=manifest.name)
     with house.database.tenant(owner.id) as connection:
         contract_id = contracts.in_force(connection, owner.zone, house.clock.now())
         policy = house.policies.of(connection, contract_id) if contract_id else None
 
     def decide(element: str) -> bool:
-        if policy is None or not policy.allows_provider(name):
+        if policy is None or not contract_lets(manifest, policy):
             return False
         if element.startswith("educator."):
             return element.removeprefix("educator.") in policy.educator_elements

@@ -14,7 +14,8 @@ from flask import Flask, has_request_context, request
 from flask_babel import get_locale
 
 NAMES = {"en": "English", "fr": "Français"}
-ONCE = frozenset({"lang", "ticket"})
+# The rest is how a provider answers a sign-in (RFC 6749 4.1.2).
+ONCE = frozenset({"lang", "ticket", "code", "state", "error_description", "error_uri"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def _current(locales: Sequence[str]) -> str:
 
 
 def _choices(locales: Sequence[str], current: str) -> list[Language]:
-    """A ticket is never repeated in a link: it opens once, and it is nobody else's."""
+    """A ticket or a code is never repeated in a link: it opens once, and it is nobody else's."""
     if not has_request_context():
         return []
     kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ONCE]

@@ -21,7 +21,8 @@ NORTH, SOUTH = 2222, 2223
 class ClassLink:
     """`people` by ClassLink's own number; `applications` are the tenants that share their roster, and whether it is on.
 
-    Switches: `out`, `limited` (429), `withheld` (what is not told), `cap` (rows a page, whatever is asked for).
+    Switches: `out`, `limited` (429), `withheld` (what is not told), `token_says` (more of a token), `cap` (rows a page,
+    whatever is asked for).
     """
 
     client_id: str = "client-of-classlink"
@@ -31,6 +32,7 @@ class ClassLink:
     out: bool = False
     limited: bool = False
     withheld: tuple[str, ...] = ()
+    token_says: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     partner_key: str = "a key of the partner"
     applications: dict[int, bool] = field(default_factory=lambda: {NORTH: True, SOUTH: True})
@@ -137,7 +139,8 @@ def _sign_in(app: Flask, classlink: ClassLink) -> None:
             return make_response(jsonify({"message": "Invalid code"}), 400)
         bearer = f"c{secrets.token_hex(20)}"
         classlink._bearers[bearer] = user_id
-        return jsonify({"access_token": bearer, "token_type": "Bearer", "response_type": "token"})
+        given = {"access_token": bearer, "token_type": "Bearer", "response_type": "token"}
+        return jsonify({**given, **classlink.token_says})
 
 
 def _info(app: Flask, classlink: ClassLink) -> None:

@@ -26,7 +26,7 @@ class Facebook:
     """`accounts` by the id that the application knows; `permissions` is what each of them has granted.
 
     Switches: `out`, `throttled`, `declines` (permissions that nobody grants), `speaks_of` (the application that every
-    token is said to be of).
+    token is said to be of), `token_says` (more of a token).
     """
 
     client_id: str = "1234567890"
@@ -38,6 +38,7 @@ class Facebook:
     throttled: bool = False
     declines: frozenset[str] = frozenset()
     speaks_of: str = ""
+    token_says: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
     _codes: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -126,7 +127,8 @@ def _sign_in(app: Flask, facebook: Facebook) -> None:
             return _error(100, "This authorization code has been used.", subcode=36009)
         token = f"EAA{secrets.token_hex(20)}"
         facebook.tokens[token] = user_id
-        return jsonify({"access_token": token, "token_type": "bearer", "expires_in": 5_183_944})
+        given = {"access_token": token, "token_type": "bearer", "expires_in": 5_183_944}
+        return jsonify({**given, **facebook.token_says})
 
 
 def _graph(app: Flask, facebook: Facebook) -> None:

@@ -99,6 +99,14 @@ def local(address: str) -> str:
     return f"{parts.path}?{parts.query}"
 
 
+def again(app: Flask, browser: FlaskClient) -> FlaskClient:
+    """Another browser that has what this one has of a sign-in that is under way."""
+    other = app.test_client()
+    for one in (browser._cookies or {}).values():
+        other.set_cookie(one.key, one.value, path="/auth")
+    return other
+
+
 def sign_in(browser: FlaskClient, provider: Provider, sub: str = "ada", slug: str = "north") -> TestResponse:
     """The whole way there and back."""
     return browser.get(local(provider.back(begin(browser, slug), sub)))

@@ -50,7 +50,7 @@ def house(settings: Settings, database_url: str, clock: FakeClock, facebook: Fac
 @pytest.fixture
 def district(house: House, signing_in: SignInHouse, facebook: Facebook) -> District:
     """A district one of whose staff has linked Facebook."""
-    made = world.district(house)
+    made = world.district(house, terms=world.contract(house, more="providers: {facebook: {}}"))
     signing_in.connections.connect(made.id, "facebook", facebook.application(), by="test")
     subject = Subject(provider="facebook", issuer=facebook.site, client_id=facebook.client_id, subject=GRACE)
     with house.database.tenant(made.id) as connection:

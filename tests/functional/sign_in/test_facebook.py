@@ -8,18 +8,22 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from lti_server.accounts import store as people
+from lti_server.accounts.connecting import WhyNot
 from lti_server.accounts.model import Kind, Subject
 from lti_server.app import House, build_house
+from lti_server.errors import ContractForbids
 from lti_server.privacy.districts import District
 from lti_server.settings import Settings
 from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.clock import FakeClock
-from tests.functional.sign_in.conftest import begin, local
+from tests.functional.sign_in import hostile
+from tests.functional.sign_in.conftest import again, begin, local
 from tests.peers.facebook import Facebook, running
 
 JSON = {"Accept": "application/problem+json"}
@@ -45,8 +49,8 @@ def house(settings: Settings, database_url: str, clock: FakeClock, facebook: Fac
 
 @pytest.fixture
 def district(house: House, signing_in: SignInHouse, facebook: Facebook) -> District:
-    """A district whose staff may link Facebook."""
-    made = world.district(house)
+    """A district whose staff may link Facebook, as its contract says."""
+    made = world.district(house, terms=world.contract(house, more="providers: {facebook: {}}"))
     signing_in.connections.connect(made.id, "facebook", facebook.application(), by="test")
     return made
 
@@ -125,13 +129,14 @@ def test_an_e_mail_that_is_declined_keeps_nobody_out(
     assert come(browser, facebook).status_code == 303
 
 
-def test_a_code_that_facebook_has_seen_is_a_page_and_so_are_its_bad_days(
-    browser: FlaskClient, facebook: Facebook, house: House, district: District
+def test_a_code_that_is_used_twice_is_a_page_and_so_are_facebooks_bad_days(
+    app: Flask, browser: FlaskClient, facebook: Facebook, house: House, district: District
 ) -> None:
     somebody(house, district, facebook, Kind.STAFF)
     address = local(facebook.back(begin(browser, "north", "facebook"), GRACE))
-    facebook._codes.clear()
-    assert reason(browser.get(address, headers=JSON)) == "declined"
+    other = again(app, browser)
+    assert browser.get(address).status_code == 303
+    assert reason(other.get(address, headers=JSON)) == "declined"
     for switch, expected in (("throttled", "busy"), ("out", "provider-failed")):
         address = local(facebook.back(begin(browser, "north", "facebook"), GRACE))
         setattr(facebook, switch, True)
@@ -139,15 +144,61 @@ def test_a_code_that_facebook_has_seen_is_a_page_and_so_are_its_bad_days(
         setattr(facebook, switch, False)
 
 
-HOSTILE = ["\x00", "a\x00b", "\ud800", "x" * 1_000_000, "‮gnissim", "<script>alert(1)</script>", "a\nb"]
+def test_a_contract_that_does_not_name_it_lets_no_district_connect_it(
+    house: House, signing_in: SignInHouse, facebook: Facebook
+) -> None:
+    made = world.district(house)
+    with pytest.raises(ContractForbids, match="for adults alone"):
+        signing_in.connections.connect(made.id, "facebook", facebook.application(), by="test")
+    with house.database.tenant(made.id) as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM grants")).scalar_one() == 0
+    (offer,) = [one for one in signing_in.connecting.offers(made.id) if one.name == "facebook"]
+    assert offer.why_not is WhyNot.FOR_ADULTS
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-@pytest.mark.parametrize("name", ["id", "name", "email"])
-def test_a_hostile_text_is_a_page_or_dropped_and_no_fault_of_this_server(
-    browser: FlaskClient, facebook: Facebook, house: House, district: District, name: str, text: str
+def test_under_a_newer_contract_that_does_not_name_it_nobody_comes_in(
+    browser: FlaskClient, facebook: Facebook, house: House, district: District, clock: FakeClock
 ) -> None:
     somebody(house, district, facebook, Kind.STAFF)
-    facebook.accounts[GRACE][name] = text
-    facebook.permissions[text] = {"email"}
-    assert come(browser, facebook).status_code in (303, 403)
+    address = local(facebook.back(begin(browser, "north", "facebook"), GRACE))
+    world.sign(house, district, world.contract(house))
+    assert reason(browser.get(address, headers=JSON)) == "provider-not-allowed"
+
+
+def test_the_operators_application_alone_lets_nobody_in(
+    browser: FlaskClient, facebook: Facebook, signing_in: SignInHouse, house: House, district: District
+) -> None:
+    somebody(house, district, facebook, Kind.STAFF)
+    signing_in.connections.application("facebook", facebook.application(), by="test")
+    address = local(facebook.back(begin(browser, "", "facebook"), GRACE))
+    assert reason(browser.get(address, headers=JSON)) == "no-tenant"
+
+
+@pytest.mark.parametrize("text", hostile.TEXTS.values(), ids=hostile.TEXTS)
+def test_a_hostile_text_in_any_field_is_dropped_or_a_page_and_never_in_the_log(
+    app: Flask, facebook: Facebook, house: House, district: District, text: str
+) -> None:
+    somebody(house, district, facebook, Kind.STAFF)
+    for name in ("id", "name", "email"):
+        facebook.knows(GRACE)
+        facebook.accounts[GRACE][name] = text
+        facebook.permissions[text] = {"email"}
+        hostile.survives(lambda: come(app.test_client(), facebook), says=name)
+    facebook.knows(GRACE)
+    for name in ("access_token", "token_type", "expires_in", "error"):
+        facebook.token_says = {name: text}
+        hostile.survives(lambda: come(app.test_client(), facebook), says=name)
+    facebook.token_says, facebook.speaks_of = {}, text
+    hostile.survives(lambda: come(app.test_client(), facebook), says="app_id")
+    hostile.answers_by_browser(app, "facebook", text)
+
+
+def test_what_the_contract_does_not_allow_is_dropped_and_counted(
+    browser: FlaskClient, facebook: Facebook, house: House, district: District
+) -> None:
+    somebody(house, district, facebook, Kind.STAFF)
+    facebook.knows(GRACE, email=hostile.MARK, birthday=hostile.MARK, picture={"data": {"url": hostile.MARK}})
+    assert come(browser, facebook).status_code == 303
+    assert hostile.refused_of(house, district) == {"email": 1}
+    with house.database.tenant(district.id) as connection:
+        assert set(connection.execute(sa.text("SELECT field FROM person_field")).scalars()) == {"name"}

@@ -19,7 +19,7 @@ from lti_server.privacy.districts import District
 from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.functional.sign_in.clever.conftest import JSON, STUDENT, come, rows
-from tests.functional.sign_in.conftest import begin, local
+from tests.functional.sign_in.conftest import again, begin, local
 from tests.peers.clever import NORTH, SOUTH, Clever
 from tests.peers.descriptions import description, faults
 
@@ -107,12 +107,9 @@ def test_a_code_that_is_used_twice_is_a_page(
     app: Flask, browser: FlaskClient, clever: Clever, district: District
 ) -> None:
     address = local(clever.back(begin(browser, "north", "clever"), "ada"))
-    cookies = [(one.key, one.value) for one in (browser._cookies or {}).values()]
+    other = again(app, browser)
     assert browser.get(address).status_code == 303
     assert browser.get(address).headers["Location"] == "/learn"  # a reload goes on
-    other = app.test_client()
-    for name, value in cookies:
-        other.set_cookie(name, value, path="/auth")
     assert reason(other.get(address, headers=JSON)) == "declined"
 
 
