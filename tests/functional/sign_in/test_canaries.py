@@ -44,6 +44,7 @@ CLAIMS = (
 FORMS: dict[str, tuple[str, ...]] = {
     "accounts.accept": ("name", "email"),
     "accounts.sign_out": ("next",),
+    "disconnecting.disconnect": ("account",),
     "learn.open_lesson": ("lesson_id",),
     "linking.confirmed": ("intent",),
     "linking.connect": ("provider",),
