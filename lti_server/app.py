@@ -205,8 +205,9 @@ def _connection_pages(house: House) -> Any:
 
 def _connecting(house: House) -> Any:
     """Connecting a provider, for a district's administrators."""
+    here = SignInHouse(house)
     parts = connecting_views.ConnectingParts(
-        staff=partial(_staff, house), connecting=SignInHouse(house).connecting, base_url=house.settings.base_url
+        staff=partial(_staff, house), connecting=here.connecting, checks=here.checks, base_url=house.settings.base_url
     )
     return connecting_views.blueprint(parts)
 
@@ -216,7 +217,7 @@ def _trials(house: House) -> trial_views.TrialParts:
     here = SignInHouse(house)
     return trial_views.TrialParts(
         staff=partial(_staff, house), connecting=here.connecting, claims=here.claims, trials=here.trials,
-        waiting=here.waiting, title=here.title, base_url=house.settings.base_url,
+        checks=here.checks, waiting=here.waiting, title=here.title, base_url=house.settings.base_url,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from lti_server.accounts import waiting_tenants
 from lti_server.accounts.adult_providers import lets_in
 from lti_server.accounts.age_words import AgeWords
 from lti_server.accounts.connecting import Connecting
+from lti_server.accounts.connection_checks import ConnectionChecks
 from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.linking import Linking
 from lti_server.accounts.live_sessions import LiveSessions
@@ -33,12 +34,16 @@ from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.inference import SuspendOnEvidence
 from lti_server.privacy.journal import Journal
+from lti_server.providers.connections import OutboundLimits
 from lti_server.providers.connector import Connector
 from lti_server.providers.manifest import Capability, Manifest
 from lti_server.providers.registry import Registry
+from lti_server.providers.transport import HttpTransport, outbound_session
 from lti_server.rights_parts import RightsParts
 from lti_server.settings import Settings
 from lti_server.tasks import Round
+
+CHECK_LIMITS = OutboundLimits(connect_s=4, read_s=6, total_s=8)
 
 
 class Grants(Protocol):
@@ -96,6 +101,20 @@ class SignInHouse:
         return Connecting(
             database=of.database, connections=self.connections, plugins=lambda: of.registry.all(),
             district=of.entered, policies=of.policies, clock=of.clock,
+        )  # fmt: skip
+
+    @cached_property
+    def checks(self) -> ConnectionChecks:
+        """Somebody waits before the page, so each call is short, and nothing that is kept is taken for an answer."""
+        of = self.of
+
+        def connector() -> Connector:
+            session = outbound_session(insecure_hosts=of.settings.insecure_hosts, limits=CHECK_LIMITS)
+            return Connector(of.registry, transport=HttpTransport(session, of.clock).limited_to, clock=of.clock)
+
+        return ConnectionChecks(
+            database=of.database, district=of.entered, policies=of.policies, manifest=of.registry.manifest,
+            connector=connector, base_url=of.settings.base_url, clock=of.clock,
         )  # fmt: skip
 
     @cached_property

@@ -52,7 +52,7 @@ class Offer:
 
 
 class Connecting:
-    """The use cases of the console's form. No answer of it holds a secret."""
+    """The use cases of the console's form. What is shown of its answers holds no secret."""
 
     def __init__(
         self,
@@ -126,6 +126,10 @@ class Connecting:
         """
         found = self._connections.standing(district_id, grant_id)
         return found, self._connections.connectable(found.provider)
+
+    def whole(self, found: Connected) -> Mapping[str, object]:
+        """As `ProviderConnections.whole`; it holds secrets."""
+        return self._connections.whole(found)
 
     def reconfigure(self, district_id: DistrictId, grant_id: GrantId, config: Mapping[str, object], *, by: str) -> None:
         """As `ProviderConnections.reconfigure`."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from lti_server.accounts import connection_form
+from lti_server.accounts.check_words import told
 from lti_server.accounts.connecting import Connecting, WhyNot
+from lti_server.accounts.connection_checks import Checked, ConnectionChecks
 from lti_server.accounts.connection_form import Fault, Filled
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission
@@ -28,6 +31,7 @@ class ConnectingParts:
 
     staff: Callable[[Permission], StaffSession]
     connecting: Connecting
+    checks: ConnectionChecks
     base_url: str
 
 
@@ -52,17 +56,32 @@ def blueprint(parts: ConnectingParts) -> Blueprint:
     @signed_in(Permission.CONNECT_PROVIDERS)
     def connect(provider: str) -> Response:
         district_id, by = who(parts)
-        _offer, manifest = parts.connecting.offer(district_id, provider)
-        form_id = UUID(hex=_hex(request.form.get("form_id", "")))
-        filled = connection_form.read(manifest, request.form, {})
-        uses = _chosen(connection_form.offered(manifest))
-        if not filled.good or not uses:
-            return _form(parts, district_id, provider, request.form, form_id=form_id, filled=filled, uses=uses)
-        made = parts.connecting.connect(district_id, provider, filled.config, by=by, uses=uses, form_id=form_id)
-        return _to(made.grant_id)
+        return _connect(parts, district_id, provider, by)
 
     _standing(pages, parts)
     return pages
+
+
+def _connect(parts: ConnectingParts, district_id: DistrictId, provider: str, by: str) -> Response:
+    """Connect, or with the other button of the form test what was filled in, and keep nothing."""
+    _offer, manifest = parts.connecting.offer(district_id, provider)
+    form_id = UUID(hex=_hex(request.form.get("form_id", "")))
+    filled = connection_form.read(manifest, request.form, {})
+    uses = _chosen(connection_form.offered(manifest))
+    shown = partial(_form, parts, district_id, provider, request.form, form_id=form_id, filled=filled, uses=uses)
+    if not filled.good or not uses:
+        return shown()
+    if "test" in request.form:
+        return shown(answer=_tested(parts, district_id, manifest, filled.config, by))
+    made = parts.connecting.connect(district_id, provider, filled.config, by=by, uses=uses, form_id=form_id)
+    return _to(made.grant_id)
+
+
+def _tested(
+    parts: ConnectingParts, district_id: DistrictId, manifest: Manifest, config: Mapping[str, object], by: str
+) -> Checked:
+    tenant = str(config.get(manifest.tenant) or "")
+    return parts.checks.check(district_id, manifest.name, config, tenant=tenant, by=by)
 
 
 def _standing(pages: Blueprint, parts: ConnectingParts) -> None:
@@ -81,10 +100,22 @@ def _standing(pages: Blueprint, parts: ConnectingParts) -> None:
         if not found.own_application:
             raise NotFound("There is nothing to configure here: the operator of this server does it.")
         filled = connection_form.read(manifest, request.form, found.config)
+        shown = partial(_standing_form, parts, found, manifest, request.form, filled=filled)
         if not filled.good:
-            return _standing_form(parts, found, manifest, request.form, filled=filled)
+            return shown()
+        if "test" in request.form:
+            return shown(answer=_tested(parts, district_id, manifest, filled.config, by))
         parts.connecting.reconfigure(district_id, found.grant_id, filled.config, by=by)
         return _to(found.grant_id)
+
+    @pages.post("/<grant_id>/test")
+    @signed_in(Permission.CONNECT_PROVIDERS)
+    def test(grant_id: str) -> str:
+        district_id, by = who(parts)
+        found, manifest = parts.connecting.standing(district_id, grant_of(grant_id))
+        answer = _tested(parts, district_id, manifest, parts.connecting.whole(found), by)
+        values = {"found": found, "title": manifest.title or manifest.name, "answer": told(answer)}
+        return render_template("accounts/tested.html", **values)
 
 
 def _form(
@@ -96,15 +127,16 @@ def _form(
     form_id: UUID,
     filled: Filled | None = None,
     uses: frozenset[Use] = frozenset(),
+    answer: Checked | None = None,
 ) -> Response:
-    """The form of a new connection, empty or with what is to be mended in it."""
+    """The form of a new connection: empty, with what is to be mended in it, or with what a test answered."""
     offer, manifest = parts.connecting.offer(district_id, provider)
     values = {
         "offer": offer, "form_id": form_id, "chosen": uses or ({*offer.uses} if filled is None else set()),
         "uses": use_names(), "no_use": filled is not None and not uses,
-        **_entries(parts, manifest, provider, posted, {}, filled),
+        **_entries(parts, manifest, provider, posted, {}, filled), "answer": answer and told(answer),
     }  # fmt: skip
-    return make_response(render_template("accounts/connect_form.html", **values), 200 if filled is None else 422)
+    return make_response(render_template("accounts/connect_form.html", **values), _status(filled, answer))
 
 
 def _standing_form(
@@ -114,12 +146,17 @@ def _standing_form(
     posted: Mapping[str, str],
     *,
     filled: Filled | None = None,
+    answer: Checked | None = None,
 ) -> Response:
     values = {
         "found": found, "title": manifest.title or manifest.name,
-        **_entries(parts, manifest, found.provider, posted, found.config, filled),
+        **_entries(parts, manifest, found.provider, posted, found.config, filled), "answer": answer and told(answer),
     }  # fmt: skip
-    return make_response(render_template("accounts/configure.html", **values), 200 if filled is None else 422)
+    return make_response(render_template("accounts/configure.html", **values), _status(filled, answer))
+
+
+def _status(filled: Filled | None, answer: Checked | None) -> int:
+    return 200 if filled is None or answer is not None else 422
 
 
 def _entries(

@@ -91,7 +91,8 @@ def _page(parts: ConnectionParts, district_id: DistrictId, grant_id: GrantId) ->
         look = tenant_lists.looked(connection, found.id)
     one = {**_shown(found, parts.clock.now()), **_looked(look)}
     configurable = _may_connect(parts) and one["may_revoke"] and found.provider != BY_REGISTRATION
-    return render_template("accounts/connection.html", one=one, lost=lost, reach=reached, configurable=configurable)
+    values = {"configurable": configurable, "may_try": Use.SIGN_IN in found.uses}
+    return render_template("accounts/connection.html", one=one, lost=lost, reach=reached, **values)
 
 
 def _changes(pages: Blueprint, parts: ConnectionParts) -> None:

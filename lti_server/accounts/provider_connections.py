@@ -186,6 +186,10 @@ class ProviderConnections:
             config=own, own_application=is_own(self._manifest(row.provider), own),
         )  # fmt: skip
 
+    def whole(self, found: Connected) -> Mapping[str, object]:
+        """The configuration by which a standing connection goes."""
+        return application_in_force(self._manifest(found.provider), self._application(found.provider), found.config)
+
     def reconfigure(self, district_id: DistrictId, grant_id: GrantId, config: Mapping[str, object], *, by: str) -> None:
         """Give a connection another configuration; its tenant and its grant stay, and nobody has to sign in anew.
 

@@ -9,15 +9,18 @@ from uuid import UUID
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import get_locale
 
+from lti_server.accounts.check_words import fields
 from lti_server.accounts.connecting import Connecting
+from lti_server.accounts.connection_checks import ConnectionChecks
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission
+from lti_server.accounts.sign_in import STAFF
 from lti_server.accounts.sign_in_views import SignInCookies
 from lti_server.accounts.tenant_claims import Claim, TenantClaims
 from lti_server.accounts.trial_sign_ins import Began, Sent, Trial, TrialKind, TrialSignIns
 from lti_server.accounts.waiting_tenants import WaitingTenants
 from lti_server.errors import NotAllowed, NotFound
-from lti_server.ids import DistrictId
+from lti_server.ids import DistrictId, GrantId
 from lti_server.web.guards import signed_in
 
 
@@ -29,13 +32,14 @@ class TrialParts:
     connecting: Connecting
     claims: TenantClaims
     trials: TrialSignIns
+    checks: ConnectionChecks
     waiting: WaitingTenants
     title: Callable[[str], str]
     base_url: str
 
 
 def blueprint(parts: TrialParts) -> Blueprint:
-    """Claims. A provider is reached by a link, for a form may not lead to its host (CSP)."""
+    """Claims and trials. A provider is reached by a link, for a form may not lead to its host (CSP)."""
     pages = Blueprint("trials", __name__, url_prefix="/district/connections", template_folder="templates")
 
     @pages.post("/new/<provider>/claim")
@@ -70,7 +74,22 @@ def blueprint(parts: TrialParts) -> Blueprint:
         made = parts.claims.take(district_id, staff.id, _id(claim_id), by=f"staff:{staff.id}")
         return make_response(redirect(url_for("connections.show", grant_id=made.grant_id), 303))
 
+    _trying(pages, parts)
     return pages
+
+
+def _trying(pages: Blueprint, parts: TrialParts) -> None:
+    @pages.get("/<grant_id>/try")
+    @signed_in(Permission.CONNECT_PROVIDERS)
+    def attempt(grant_id: str) -> Response:
+        staff, district_id = _who(parts)
+        found, _manifest = parts.connecting.standing(district_id, GrantId(_id(grant_id)))
+        began = Began(kind=TrialKind.TRY, district_id=district_id, session_id=staff.id, about=found.grant_id)
+        sent = parts.trials.begin(
+            began, found.provider, parts.connecting.whole(found), tenant=found.tenant or "",
+            locale=str(get_locale() or ""),
+        )  # fmt: skip
+        return _away(parts, sent)
 
 
 def arrived(parts: TrialParts, provider: str, params: Mapping[str, str]) -> Response | None:
@@ -85,7 +104,7 @@ def arrived(parts: TrialParts, provider: str, params: Mapping[str, str]) -> Resp
     staff, district_id = _who(parts)
     if (staff.id, district_id) != (trial.began.session_id, trial.began.district_id):
         raise NotAllowed("This sign-in began in another session of the console. Begin it again in this one.")
-    response = _proven(parts, trial, params)
+    response = {TrialKind.CLAIM: _proven, TrialKind.TRY: _tried}[trial.began.kind](parts, trial, params)
     SignInCookies(parts.base_url).unbind(response, trial.cookie_name)
     return response
 
@@ -95,6 +114,19 @@ def _proven(parts: TrialParts, trial: Trial, params: Mapping[str, str]) -> Respo
     identity = parts.trials.identity(trial, parts.claims.application(claim.provider), params)
     parts.claims.prove(claim, identity)
     return make_response(redirect(url_for("trials.claimed", claim_id=claim.id), 303))
+
+
+def _tried(parts: TrialParts, trial: Trial, params: Mapping[str, str]) -> Response:
+    """Nobody is let in, and nothing of the account is kept: what would be, by name, is all that is said of it."""
+    began = trial.began
+    found, _manifest = parts.connecting.standing(began.district_id, GrantId(began.about))
+    identity = parts.trials.identity(trial, parts.connecting.whole(found), params)
+    seen = parts.checks.of_person(began.district_id, found.provider, identity.person, by=f"staff:{began.session_id}")
+    values = {
+        "found": found, "title": parts.title(found.provider), "fits": identity.tenant == (found.tenant or ""),
+        "named": bool(identity.tenant), "staff": identity.person.role in STAFF, **fields(seen),
+    }  # fmt: skip
+    return make_response(render_template("accounts/tried.html", **values))
 
 
 def _away(parts: TrialParts, sent: Sent) -> Response:

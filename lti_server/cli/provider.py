@@ -9,14 +9,13 @@ from typing import Any
 
 import click
 
-from lti_server.accounts.adult_providers import contract_lets
+from lti_server.accounts.connection_checks import decided_by
 from lti_server.accounts.provider_connections import connected_tenants
 from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
 from lti_server.errors import InvalidInput
 from lti_server.ids import SystemClock
 from lti_server.privacy import contracts, districts
-from lti_server.privacy.model import Origin, Purpose
 from lti_server.providers.connector import Connector
 from lti_server.providers.manifest import Capability, Manifest
 from lti_server.providers.preview import Decide, preview
@@ -125,12 +124,4 @@ def _contract_of(slug: str, manifest: Manifest) -> Decide:
     with house.database.tenant(owner.id) as connection:
         contract_id = contracts.in_force(connection, owner.zone, house.clock.now())
         policy = house.policies.of(connection, contract_id) if contract_id else None
-
-    def decide(element: str) -> bool:
-        if policy is None or not contract_lets(manifest, policy):
-            return False
-        if element.startswith("educator."):
-            return element.removeprefix("educator.") in policy.educator_elements
-        return policy.keeps(element, Purpose.INSTRUCTION, Origin.SCHOOL)
-
-    return decide
+    return decided_by(policy, manifest)

@@ -6,6 +6,7 @@ from lti_server.providers.errors import (
     Misconfigured,
     ProviderFault,
     RateLimited,
+    RefusedCode,
     RejectedCredentials,
     Unavailable,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "ProviderFault",
     "RateLimited",
     "RecordKind",
+    "RefusedCode",
     "RejectedCredentials",
     "Response",
     "RosterPage",

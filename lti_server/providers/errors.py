@@ -38,6 +38,10 @@ class RejectedCredentials(ProviderFault):
     """
 
 
+class RefusedCode(RejectedCredentials):
+    """The code of a sign-in was used, is too old, or is nobody's; the client itself was not refused. Since 1.2."""
+
+
 class RateLimited(ProviderFault):
     """Come back after `retry_after_s` seconds, at the earliest."""
 

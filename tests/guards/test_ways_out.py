@@ -44,6 +44,7 @@ KNOWN = {
     "sends a browser to a provider to sign in, with this server's name there and a state that names nobody": [
         "lti_server/accounts/sign_in.py SignIn.begin: login.authorize",
         "lti_server/accounts/trial_sign_ins.py TrialSignIns.begin: login.authorize",
+        "lti_server/accounts/connection_checks.py _Asking._where: login.authorize",
         "lti_server/accounts/trial_views.py _away: redirect",
         "lti_server/accounts/email_views.py _Door._in: redirect",
         "lti_server/accounts/sign_in_views.py _to: redirect",
@@ -51,6 +52,7 @@ KNOWN = {
     "asks a provider who somebody is, by the code with which that one's browser came": [
         "lti_server/accounts/sign_in.py SignIn._exchange: login.exchange",
         "lti_server/accounts/trial_sign_ins.py TrialSignIns.identity: login.exchange",
+        "lti_server/accounts/connection_checks.py _Asking._client: login.exchange",
         PROVIDERS + "oauth.py OAuth.__init__: OAuth2Client",
         PROVIDERS + "oauth.py _Session.post: self._transport.request",
         "plugins/clever/lti_server_clever/__init__.py Clever._get: self._transport.request",
@@ -66,6 +68,8 @@ KNOWN = {
         PROVIDERS + "transport.py HttpTransport.public_document: self.request",
     ],
     "asks a provider which school systems have let this server's application in": [
+        "lti_server/accounts/connection_checks.py _Asking._tenants: self.connector.tenants",
+        "lti_server/accounts/connection_checks.py _Asking._tenants: listing.tenants",
         "plugins/classlink/lti_server_classlink/__init__.py ClassLink._applications: self._transport.request",
         "lti_server/accounts/tenant_lists.py WatchTenants._named: self._connector.tenants",
         "lti_server/accounts/tenant_lists.py WatchTenants._named: listing.tenants",

@@ -38,8 +38,15 @@ def connecting(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.R
     assert mine.slug in shown.text
     stolen = [mine.staff.get(f"{pages}/{one}/configuration", headers=JSON, timeout=20) for one in (theirs, unused())]
     stolen.append(mine.staff.post(f"{pages}/{theirs}/configuration", data=made, headers=JSON, timeout=20))
-    assert [one.status_code for one in stolen] == [404, 404, 404]
-    return [listed, form, refused, shown, *stolen]
+    stolen += [
+        mine.staff.get(f"{pages}/{theirs}/try", headers=JSON, timeout=20),
+        mine.staff.post(f"{pages}/{theirs}/test", data=made, headers=JSON, timeout=20),
+    ]
+    assert {one.status_code for one in stolen} == {404}
+    # My own provider is not there, and the test says so.
+    tested = mine.staff.post(f"{pages}/{own}/test", data=made, timeout=20)
+    assert "The test did not go well" in tested.text
+    return [listed, form, refused, shown, tested, *stolen]
 
 
 def claims(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
@@ -70,6 +77,7 @@ _CLAIM = sa.text(
     " WHERE s.person_id IS NULL LIMIT 1 RETURNING id"
 )
 CONNECTING = {
-    **{f"connecting.{one}": connecting for one in ("index", "form", "connect", "configuration", "configure")},
+    **{f"connecting.{one}": connecting for one in ("index", "form", "connect", "configuration", "configure", "test")},
+    "trials.attempt": connecting,
     **{f"trials.{one}": claims for one in ("claim", "claimed", "go", "take")},
 }
