@@ -17,7 +17,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-annotate $(if $(UPGRADE),--upgrade)
 CATALOGS := lti_server/translations
 
-.PHONY: help setup run test check fix types docs lock translations conformance bench-launch bench-keys mutants-launch mutants-grants revocation kill9 clean
+.PHONY: help setup run test check fix types docs lock translations conformance bench-launch bench-signin bench-keys mutants-launch mutants-grants revocation kill9 clean
 
 help: ## Show what can be asked for
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ conformance: .venv/.ready-test ## The certification cases of LTI Advantage by na
 
 bench-launch: .venv/.ready-test ## Launches a second beside a stock PyLTI1p3 tool and a bare floor
 	$(BIN)/python -m tests.benchmarks.launch $(ARGS)
+
+bench-signin: .venv/.ready-test ## Sign-ins a second with 10,000 people, beside a bare Authlib client at the same provider
+	$(BIN)/python -m tests.benchmarks.signin $(ARGS)
 
 mutants-launch: .venv/.ready-test ## Take away each check of the launch in turn; a test must notice
 	$(BIN)/python -m tests.benchmarks.mutants_launch $(ARGS)

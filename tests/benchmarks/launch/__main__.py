@@ -40,11 +40,11 @@ def free_port() -> int:
 
 @contextmanager
 def served(tool: str, environment: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
-    """One tool under gunicorn: one worker, eight threads, the same for all."""
+    """One tool (a module here) under gunicorn: one worker, eight threads, the same for all."""
     port = int(environment.get("BENCH_PORT") or free_port())
     command = [
         sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--worker-class", "gthread",
-        "--threads", "8", "--keep-alive", "30", "--log-level", "error", f"tests.benchmarks.launch.{tool}:create_app()",
+        "--threads", "8", "--keep-alive", "30", "--log-level", "error", f"tests.benchmarks.{tool}:create_app()",
     ]  # fmt: skip
     process = subprocess.Popen(command, env={**os.environ, **environment})
     try:
@@ -120,7 +120,7 @@ def main() -> None:
             connection.execute("CREATE DATABASE floor")
         platform = stack.enter_context(serving(Platform()))
         given = environments(directory, platform, url, url.replace("/lti_server?", "/floor?"))
-        servers = {tool: stack.enter_context(served(tool, given[tool])) for tool in given}
+        servers = {tool: stack.enter_context(served(f"launch.{tool}", given[tool])) for tool in given}
         for connections in CONNECTIONS:
             measure(servers, platform, connections)
         report_fetches(servers, platform)
