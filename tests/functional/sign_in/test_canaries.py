@@ -21,6 +21,7 @@ from flask.testing import FlaskClient
 
 from lti_server.app import House, build_house, create_app
 from lti_server.migrate import upgrade
+from lti_server.own_door_parts import OwnDoorHouse
 from lti_server.postgres import BundledPostgres
 from lti_server.privacy.crypto import KeyRing, Sealer
 from lti_server.privacy.log_sealer import SealLog
@@ -33,7 +34,9 @@ from tests.conftest import SECRET
 from tests.functional.own_page import FORM, enter, ticket_of
 from tests.functional.sign_in.canaries import CANARIES, dump, forms, hits, hits_in
 from tests.functional.sign_in.conftest import begin, local
-from tests.peers import classlink, clever, openid
+from tests.functional.sign_in.own_door import code_in, post, registered
+from tests.peers import classlink, clever, openid, smtp
+from tests.peers.smtp import MailServer
 
 CLAIMS = (
     "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
@@ -44,6 +47,12 @@ CLAIMS = (
 FORMS: dict[str, tuple[str, ...]] = {
     "accounts.accept": ("name", "email"),
     "accounts.sign_out": ("next",),
+    "age.say": ("years",),
+    "by_email.age": ("years", "country"),
+    "by_email.code": ("code", "others"),
+    "by_email.recover": ("address", "name"),
+    "by_email.register": ("address", "name"),
+    "by_email.sign_in": ("address", "name"),
     "disconnecting.disconnect": ("account",),
     "learn.open_lesson": ("lesson_id",),
     "linking.confirmed": ("intent",),
@@ -84,6 +93,7 @@ class Site:
     google: openid.OpenIdPeer
     clever: clever.Clever
     classlink: classlink.ClassLink
+    mail: MailServer
     sealed: list[bytes] = field(default_factory=list)
 
     def comes(self, provider: str, number: int, **claims: str) -> FlaskClient:
@@ -139,7 +149,11 @@ def site(data_dir: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> I
         portal = stack.enter_context(clever.running(clever.Clever()))
         launchpad = stack.enter_context(classlink.running(classlink.ClassLink()))
         hosts = frozenset({f"localhost:{own.port}"}) | portal.hosts | launchpad.hosts
-        settings = Settings(database_url=url, data_dir=data_dir, secret_keys=(SECRET,), insecure_hosts=hosts)
+        mail = stack.enter_context(smtp.serving())
+        settings = Settings(
+            database_url=url, data_dir=data_dir, secret_keys=(SECRET,), insecure_hosts=hosts, smtp_url=mail.url,
+            mail_from="lessons@here.example",
+        )  # fmt: skip
         house = build_house(settings, url, clock)
         stack.callback(house.database.dispose)
         session = outbound_session(insecure_hosts=hosts)
@@ -147,7 +161,7 @@ def site(data_dir: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> I
         house.__dict__["transport"] = HttpTransport(session, clock)
         portal.redirect_uris = [f"{settings.base_url}/auth/clever/callback"]
         launchpad.redirect_uris = [f"{settings.base_url}/auth/classlink/callback"]
-        made = Site(house, create_app(house), data_dir, url, own, google, portal, launchpad)
+        made = Site(house, create_app(house), data_dir, url, own, google, portal, launchpad, mail)
         _connect(made)
         _watch(made, monkeypatch)
         log = logging.FileHandler(data_dir / "everything.log")
@@ -235,6 +249,16 @@ def asked(site: Site, browser: FlaskClient, text: str) -> None:
             assert answer.status_code == 403, answer.text
 
 
+def registers(site: Site, address: str) -> None:
+    """A child registers alone by this address, and comes back by it, however it is written."""
+    OwnDoorHouse(site.house).registering.enable("US", by="test")
+    registered(site.app.test_client(), site.mail, years=11, address=address)
+    for page, written in (("/signin/email", address.upper()), ("/recover", f" {address} ")):
+        browser = site.app.test_client()
+        assert post(browser, page, address=written).headers["Location"] == "/signin/code"
+        assert post(browser, "/signin/code", code=code_in(site.mail)).headers["Location"] == "/learn"
+
+
 def test_the_search_finds_each_canary_in_each_form(tmp_path: Path) -> None:
     for name, text in CANARIES.items():
         for number, form in enumerate(forms(text)):
@@ -256,14 +280,16 @@ def test_what_the_contract_does_not_allow_stands_nowhere_after_signing_in(
     for number, text in enumerate(CANARIES.values()):
         for provider in PROVIDERS:
             browser = site.comes(provider, number, **dict.fromkeys(CLAIMS, text))
+        browser.set_cookie("lti_age", "1")  # would rather not say now
         assert enter(browser, ticket_of(browser.get("/learn").text)).status_code == 303
         typed(site, browser, text)
         asked(site, browser, text)
+    registers(site, CANARIES["e-mail of a child"])
     SealLog(site.house.database, site.house.clock)()
     with psycopg.connect(site.url, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
         (people,) = connection.execute("SELECT count(*) FROM person").fetchone() or (0,)
-    assert people == len(CANARIES) * len(PROVIDERS)
+    assert people == len(CANARIES) * len(PROVIDERS) + 1
 
     rows, said = dump(site.url), capfd.readouterr()
     assert b"pupil" in rows, "the dump is empty"
