@@ -17,6 +17,7 @@ from lti_server.accounts.connecting import WhyNot
 from lti_server.accounts.model import Kind, Subject
 from lti_server.app import House, build_house
 from lti_server.errors import ContractForbids
+from lti_server.privacy import upstream
 from lti_server.privacy.districts import District
 from lti_server.settings import Settings
 from lti_server.sign_in_parts import SignInHouse
@@ -24,7 +25,8 @@ from tests import world
 from tests.clock import FakeClock
 from tests.functional.sign_in import hostile
 from tests.functional.sign_in.conftest import again, begin, local
-from tests.peers.facebook import Facebook, running
+from tests.functional.sign_in.test_disconnecting import leave, with_page
+from tests.peers.facebook import VERSION, Facebook, running
 
 JSON = {"Accept": "application/problem+json"}
 GRACE = "10226400000000000"
@@ -55,13 +57,16 @@ def district(house: House, signing_in: SignInHouse, facebook: Facebook) -> Distr
     return made
 
 
-def somebody(house: House, district: District, facebook: Facebook, kind: Kind) -> None:
-    """Of this kind, with Facebook as a way in."""
+def somebody(house: House, district: District, facebook: Facebook, kind: Kind, *, further: str = "") -> None:
+    """Of this kind, with Facebook as a way in, and a further account there as another."""
     subject = Subject(provider="facebook", issuer=facebook.site, client_id=facebook.client_id, subject=GRACE)
     with house.database.tenant(district.id) as connection:
         grant = connection.execute(sa.text("SELECT id, epoch FROM grants WHERE provider = 'facebook'")).one()
         source = people.Source(grant_id=grant.id, epoch=grant.epoch, run_id=None, at=house.clock.now())
-        people.create(connection, district.keys, subject, kind=kind, source=source, keep_subject=True)
+        made = people.create(connection, district.keys, subject, kind=kind, source=source, keep_subject=True)
+        if further:
+            other = dataclasses.replace(subject, subject=further)
+            people.add_identity(connection, district.keys, made, other, source=source, keep_subject=True)
 
 
 def come(browser: FlaskClient, facebook: Facebook, user_id: str = GRACE) -> TestResponse:
@@ -202,3 +207,19 @@ def test_what_the_contract_does_not_allow_is_dropped_and_counted(
     assert hostile.refused_of(house, district) == {"email": 1}
     with house.database.tenant(district.id) as connection:
         assert set(connection.execute(sa.text("SELECT field FROM person_field")).scalars()) == {"name"}
+
+
+def test_whoever_disconnects_it_takes_every_permission_away_there(
+    browser: FlaskClient, facebook: Facebook, house: House, district: District
+) -> None:
+    somebody(house, district, facebook, Kind.STAFF, further="10226400000000009")
+    assert come(browser, facebook).status_code == 303
+    with house.database.tenant(district.id) as connection:
+        mine = connection.execute(sa.text("SELECT id FROM identity WHERE sealed_token IS NOT NULL")).scalar_one()
+    assert (GRACE in facebook.permissions, list(facebook.tokens.values())) == (True, [GRACE])
+    assert leave(with_page(browser), mine).status_code == 200
+    with house.database.tenant(district.id) as connection:
+        waiting = connection.execute(sa.text("SELECT id FROM upstream_revocation WHERE state = 'waiting'")).scalar_one()
+    house.grants.handlers()[upstream.TASK](district_id=str(district.id), token_id=str(waiting))
+    assert ("DELETE", f"/{VERSION}/me/permissions") in facebook.asked
+    assert (facebook.permissions, facebook.tokens) == ({}, {})
