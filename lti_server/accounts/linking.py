@@ -16,6 +16,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import ages
 from lti_server.accounts import store as people
 from lti_server.accounts.adult_providers import lets_in
 from lti_server.accounts.intake import Intake
@@ -237,6 +238,8 @@ class Linking:
         )  # fmt: skip
         # Of what another account at this provider has told of them, nothing is overwritten.
         people.write_fields(connection, keys, mine, source, [one for one in kept.fields if one.name not in told], ())
+        if (whose := ages.whose_of(keys, mine)) is not None:
+            ages.settle(connection, whose, kept.age, source, arrival.today)
         said = {"policy": kept.policy_hash, "refused": dict(kept.refused)}
         self._note(connection, intent, "allowed", said, elements=kept.elements)
         return Outcome.LINKED

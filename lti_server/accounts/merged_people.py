@@ -16,10 +16,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import ages
 from lti_server.accounts.merging import Moved, Pair, Side, Undoing
 from lti_server.accounts.personal_data import end_sessions
 from lti_server.accounts.store import put_back
 from lti_server.ids import PersonId
+from lti_server.privacy.ages import Age, earliest_day
 
 
 class PeopleMerge:
@@ -122,11 +124,30 @@ def _corrections(connection: Connection, pair: Pair, both: Mapping[str, Any]) ->
     for row in connection.execute(_CORRECTIONS, both).all():
         if row.is_double:
             kept.append(_plain_row(row))
+            if row.field != ages.FIELD or not _is_younger(connection, pair, row.ciphertext):
+                continue
+            # The strictest age holds: theirs goes where the other's stood, which the ledger keeps as well.
+            kept.append({**_plain_row(connection.execute(_AGE_OF, both).one()), "into": True})
+            connection.execute(_DROP_AGE, both)
+            _move_correction(connection, pair.gone, pair.into, row)
             continue
         moved.append(row.field)
         _move_correction(connection, pair.gone, pair.into, row)
     connection.execute(_DROP_CORRECTIONS, both)
     return moved, kept
+
+
+def _is_younger(connection: Connection, pair: Pair, theirs: bytes) -> bool:
+    """Whether the district says less of the one who goes; what a restore holds back says least."""
+    mine = connection.execute(_AGE_OF, {"into": pair.into.person_id}).one().ciphertext
+    texts = [
+        side.key.open("correction", "ciphertext", f"{side.person_id}|{ages.FIELD}", bytes(sealed))
+        for side, sealed in ((pair.into, mine), (pair.gone, theirs))
+    ]
+    if not all(texts):
+        return not texts[1]
+    today = earliest_day(pair.at)
+    return Age.read(texts[1]).at(today) < Age.read(texts[0]).at(today)
 
 
 def _move_correction(connection: Connection, side: Side, to: Side, row: sa.Row[Any]) -> None:
@@ -142,7 +163,10 @@ def _corrections_back(connection: Connection, undoing: Undoing, both: Mapping[st
         if row.field in moved:
             _move_correction(connection, pair.into, pair.gone, row)
     for row in undoing.moved.kept["corrections"]:
-        values = {**row, "ciphertext": _bytes(row["ciphertext"]), "gone": pair.gone.person_id}
+        whose = pair.into if row.get("into") else pair.gone
+        if row.get("into"):
+            connection.execute(_DROP_AGE, both)
+        values = {**row, "ciphertext": _bytes(row["ciphertext"]), "gone": whose.person_id}
         connection.execute(_RESTORE_CORRECTION, values)
 
 
@@ -220,6 +244,11 @@ _CORRECTIONS = sa.text(
     "SELECT district_id, field, ciphertext, corrected_by, corrected_at, EXISTS (SELECT FROM correction o"
     " WHERE o.person_id = :into AND o.field = c.field) AS is_double FROM correction c WHERE c.person_id = :gone"
 )
+_AGE_OF = sa.text(
+    "SELECT district_id, field, ciphertext, corrected_by, corrected_at FROM correction"
+    " WHERE person_id = :into AND field = 'age'"
+)
+_DROP_AGE = sa.text("DELETE FROM correction WHERE person_id = :into AND field = 'age'")
 _PUT_CORRECTION = sa.text(
     "UPDATE correction SET person_id = :person, ciphertext = :ciphertext WHERE person_id = :was AND field = :field"
 )

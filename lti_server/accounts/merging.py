@@ -17,11 +17,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import ages
+from lti_server.accounts.model import Kind
 from lti_server.accounts.tables import merge_ledger
 from lti_server.db import Database
 from lti_server.errors import Conflict, NotFound
 from lti_server.ids import Clock, DistrictId, PersonId, new_id
 from lti_server.privacy import log
+from lti_server.privacy.ages import earliest_day
 from lti_server.privacy.crypto import DistrictKeys, PersonKey
 from lti_server.privacy.districts import District
 from lti_server.privacy.journal import Journal, JournalEntry, JournalKind
@@ -184,6 +187,8 @@ class Merge:
         pair = Pair(merge_id=new_id(), into=target, gone=absorbed, at=now, keys=keys)
         done = {part.name: part.merge(connection, pair) for part in self._parts}
         connection.execute(_MERGED, {"gone": gone, "into": into})
+        if target.kind == Kind.PUPIL.value:  # of what is said of both ages, the lower counts from here on
+            ages.hold(connection, ages.Whose(keys=keys, person_id=into, key=target.key), earliest_day(now))
         sealed = json.dumps({name: one.kept for name, one in done.items()})
         connection.execute(
             merge_ledger.insert().values(

@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from lti_server.accounts import ages
 from lti_server.accounts.merging import one_person
 from lti_server.accounts.model import Kind
 from lti_server.errors import Conflict, InvalidInput, NotFound
 from lti_server.ids import PersonId, new_id
+from lti_server.privacy.ages import Age, AgeSource, Said
 from lti_server.privacy.model import Recipients
 from lti_server.privacy.rights import Asked
 from tests.integration.accounts.conftest import WHY, People
@@ -268,3 +270,44 @@ def test_the_preview_counts_and_changes_nothing(here: People) -> None:
 def test_the_ledger_cannot_be_deleted_by_the_application(here: People) -> None:
     with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
         here.do("DELETE FROM merge_ledger")
+
+
+def test_the_lower_of_two_ages_counts_and_an_address_of_a_child_stays_as_a_hash_alone(here: People) -> None:
+    one = here.somebody("a", here.lms, email="ada@school.example")
+    other = here.somebody("b", here.roster)
+    keys, at = here.district.keys, here.house.clock.now()
+    with here.house.database.tenant(here.district.id) as connection:
+        for person, years in ((one, 16), (other, 11)):
+            (row,) = connection.execute(sa.text("SELECT wrapped_key FROM person WHERE id = :id"), {"id": person})
+            whose = ages.Whose(keys=keys, person_id=person, key=keys.person_key(person, bytes(row.wrapped_key)))
+            said = Said(AgeSource.TEACHER, Age(years, at.date()))
+            ages.learn(connection, whose, said, grant_id=None, by="test", at=at)
+        held = sa.text("SELECT ciphertext IS NULL FROM person_field WHERE field = 'email'")
+        assert connection.execute(held).scalar_one() is False
+    merge_id = here.merge(one, other)
+    assert [row[0] for row in here.ask("SELECT ciphertext IS NULL FROM person_field WHERE field = 'email'")] == [True]
+    here.undo(merge_id)
+    assert len(here.ask("SELECT 1 FROM person_age")) == 2
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [("16", "11"), ("11", "16"), ("12", "12")])
+def test_of_two_ages_that_a_district_has_put_right_the_lower_stands(here: People, mine: str, theirs: str) -> None:
+    both = [here.somebody("a", here.lms), here.somebody("b", here.roster)]
+    keys, at = here.district.keys, here.house.clock.now()
+    for person, years in zip(both, (mine, theirs), strict=True):
+        with here.house.database.tenant(here.district.id) as connection:
+            (row,) = connection.execute(sa.text("SELECT wrapped_key FROM person WHERE id = :id"), {"id": person})
+            key = keys.person_key(person, bytes(row.wrapped_key))
+            text = Age(int(years), at.date()).text()
+            sealed = key.seal("correction", "ciphertext", f"{person}|age", text)
+            connection.execute(
+                sa.text("INSERT INTO correction VALUES (:district, :person, 'age', :sealed, 'test', :at)"),
+                {"district": here.district.id, "person": person, "sealed": sealed, "at": at},
+            )
+    here.later()
+    before = [here.known(one)["correction"] for one in both]
+    merge_id = here.merge(both[0], both[1])
+    (stands,) = here.known(both[0])["correction"]
+    assert stands["ciphertext"].split()[0] == min(mine, theirs)
+    here.undo(merge_id)
+    assert [here.known(one)["correction"] for one in both] == before
