@@ -19,7 +19,7 @@ class Refused(Exception):
 
 @dataclass
 class Browser:
-    """On one connection, one of so many `people` after another."""
+    """On one connection, one of so many `people` after another. Limits by address count each browser for itself."""
 
     port: int
     peer: OpenIdPeer
@@ -27,7 +27,8 @@ class Browser:
     connection: http.client.HTTPConnection = field(init=False)
 
     def __post_init__(self) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        school = f"127.0.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30, source_address=(school, 0))
 
     def ask(self, address: str, cookies: dict[str, str], expected: tuple[int, ...]) -> str:
         """Where the answer leads."""
