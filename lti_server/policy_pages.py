@@ -11,9 +11,10 @@ from lti_server.db import Door
 from lti_server.errors import NotFound
 from lti_server.house import House
 from lti_server.ids import DistrictId
-from lti_server.privacy import contract_views, contracts, districts, log, notice_views, notices
+from lti_server.own_door_parts import OwnDoorHouse
+from lti_server.privacy import contract_views, contracts, districts, log, notice_views, notices, own_terms
 from lti_server.privacy.contracts import Signed
-from lti_server.privacy.notice_views import NoticeParts, Published
+from lti_server.privacy.notice_views import NoticeParts, OwnTerms, Published
 
 
 class StaffContracts:
@@ -57,8 +58,13 @@ def notice_pages(house: House) -> Blueprint:
         current = next((one for one in found if one.state == "in_force"), None)
         return Published(district=district.name, signed=current)
 
+    def own() -> OwnTerms:
+        registering = OwnDoorHouse(house).registering
+        slugs = tuple(map(own_terms.slug_of, registering.countries(new=True)))
+        return OwnTerms(lines=own_terms.own_lines(registering.notice()) if slugs else (), slugs=slugs)
+
     return notice_views.blueprint(
-        NoticeParts(versions=versions, published=published, today=lambda: house.clock.now().date())
+        NoticeParts(versions=versions, published=published, own=own, today=lambda: house.clock.now().date())
     )
 
 

@@ -188,7 +188,8 @@ class EmailSignIn:
             connection, keys, email_codes.subject_of(found.address_hash), kind=Kind.PUPIL, source=source,
             keep_subject=False,
         )  # fmt: skip
-        fields = _fields(policy, newcomer)
+        child = ages.pack(connection).is_child(newcomer.age.at(self._today(desk.district)))
+        fields = _fields(policy, newcomer, child=child)
         people.write_fields(connection, keys, made, source, fields, [])
         may = leave(policy, schedule.EMAIL, purpose=Purpose.INSTRUCTION, origin=Origin.STUDENT)
         if not newcomer.address and may is not None:
@@ -210,12 +211,13 @@ class EmailSignIn:
         return self._clock.now().astimezone(district.zone).date()
 
 
-def _fields(policy: Policy, newcomer: Newcomer) -> list[FieldValue]:
+def _fields(policy: Policy, newcomer: Newcomer, *, child: bool) -> list[FieldValue]:
     """What may be kept of what a newcomer said of themself."""
     said = {"nickname": newcomer.name, "email": newcomer.address}
     passed = collect(
-        policy, SubjectKind.PUPIL, provider=EMAIL, purpose=Purpose.INSTRUCTION, origin=Origin.STUDENT, fields=said
-    )
+        policy, SubjectKind.PUPIL, provider=EMAIL, purpose=Purpose.INSTRUCTION, origin=Origin.STUDENT, fields=said,
+        child=child,
+    )  # fmt: skip
     given = leaves(policy, SubjectKind.PUPIL, passed, purpose=Purpose.INSTRUCTION, origin=Origin.STUDENT)
     return [
         FieldValue(

@@ -24,7 +24,7 @@ from lti_server.privacy.ages import OLDEST, YOUNGEST
 from lti_server.web.cookies import forget_token, set_token
 from lti_server.web.guards import public
 
-BROWSER, AGE = "lti_code", "lti_age"
+BROWSER, AGE = "lti_code", "lti_signup_age"
 TOKEN = 43
 """Characters of a browser's token."""
 TRY_AGAIN = frozenset({"code-wrong", "code-over"})

@@ -29,11 +29,20 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTerms:
+    """What is kept of people who register themselves, and the slugs of their tenants; empty where nobody does."""
+
+    lines: Sequence[Line]
+    slugs: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeParts:
     """`published` raises NotFound for a slug that is none. `today` is a day in UTC."""
 
     versions: Callable[[], Sequence[Version]]
     published: Callable[[str], Published]
+    own: Callable[[], OwnTerms]
     today: Callable[[], date]
 
 
@@ -49,7 +58,8 @@ def blueprint(parts: NoticeParts) -> Blueprint:
         return render_template(
             "privacy/notice.html", lines=schedule_lines(), version=version, binding=BINDING,
             purposes=sorted(one.value for one in purposes), ahead=[one for one in found if one.acts_on > today],
-            acted=[one for one in found if one.acts_on <= today], french=_french(), notice_days=NOTICE_DAYS, **_words(),
+            acted=[one for one in found if one.acts_on <= today], french=_french(), notice_days=NOTICE_DAYS,
+            own=parts.own(), **_words(),
         )  # fmt: skip
 
     @pages.get("/districts/<slug>")

@@ -189,3 +189,11 @@ def test_a_withdrawn_grant_lets_nobody_in(browser: FlaskClient, peer: MailServer
 def test_no_mail_server_no_way_by_mail(house: House, desk: Desk) -> None:
     without = dataclasses.replace(house, settings=dataclasses.replace(house.settings, smtp_url=None))
     assert "Nobody registers here" in create_app(without).test_client().get("/signin/email").text
+
+
+@pytest.mark.parametrize(("name", "address"), [("", ADA), ("x" * 61, ADA), ("4111 1111 1111 1111", ADA), ("Ada", "")])
+def test_whoever_registers_gives_a_name_of_their_choice_and_an_address_and_nothing_more(
+    name: str, address: str, browser: FlaskClient, peer: MailServer, desk: Desk
+) -> None:
+    assert asked(browser, name=name, address=address).status_code == 422
+    assert peer.received == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
 import re
@@ -21,6 +22,7 @@ from lti_server.errors import InvalidInput
 from lti_server.ids import PersonId
 from lti_server.own_door_parts import OwnDoorHouse
 from lti_server.privacy import contract_file, contracts, own_terms
+from lti_server.privacy.element_names import element_names
 from lti_server.privacy.notice import contract_lines
 from lti_server.privacy.rights import Asked
 from tests.clock import FakeClock
@@ -105,6 +107,21 @@ def test_a_child_s_name_is_kept_and_of_the_address_a_hash(
     assert [tuple(one) for one in found] == [("email", True, True), ("nickname", False, False)]
 
 
+def test_of_whoever_is_no_child_the_address_is_kept_encrypted_and_they_are_not_asked_their_age_again(
+    browser: FlaskClient, peer: MailServer, house: House, desk: Desk, database_url: str
+) -> None:
+    registered(browser, peer, years=13)
+    assert browser.get("/learn").status_code == 200
+    assert count(house, desk, "person_age WHERE source = 'self'") == 1
+    assert (
+        count(house, desk, "person_field WHERE field = 'email' AND ciphertext IS NOT NULL AND lookup IS NOT NULL") == 1
+    )
+    text = everything(database_url)
+    assert not any(form in text for form in forms_of(ADA))
+    found = house.rights.rights.export(desk.district.id, somebody(house, desk), EXPORT)
+    assert ADA in json.dumps(found)
+
+
 def test_the_notice_and_the_contract_of_whoever_registers_say_the_same(house: House, desk: Desk) -> None:
     notice = OwnDoorHouse(house).registering.notice()
     with house.database.tenant(desk.district.id) as connection:
@@ -112,6 +129,20 @@ def test_the_notice_and_the_contract_of_whoever_registers_say_the_same(house: Ho
     assert contract_lines(signed.terms) == own_terms.own_lines(notice)
     assert contract_file.parse(signed.document).valid_to == desk.valid_to
     assert (desk.terms, signed.state) == (notice.version, "in_force")
+
+
+def test_the_notice_shows_what_is_kept_of_whoever_registers_where_somebody_may(
+    browser: FlaskClient, house: House
+) -> None:
+    assert "register themselves" not in browser.get("/privacy").text
+    OwnDoorHouse(house).registering.enable("US", by="test")
+    page = browser.get("/privacy").text
+    assert "register themselves" in page
+    with browser.application.test_request_context():
+        names = element_names()
+    for line in own_terms.own_lines(OwnDoorHouse(house).registering.notice()):
+        assert str(names[line.element]) in html.unescape(page)
+    assert browser.get("/privacy/districts/public-us").status_code == 200
 
 
 def test_enabled_again_it_signs_anew_only_where_the_notice_has_changed(

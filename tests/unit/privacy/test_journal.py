@@ -40,6 +40,7 @@ SAID: dict[JournalKind, dict[str, Any]] = {
     JournalKind.ANSWER: {"case": str(UUID(int=6))},
     JournalKind.READDRESSING: {"grant": str(UUID(int=4)), "addresses": "cd" * 32},
     JournalKind.CONTRACT: {"contract": str(UUID(int=8)), "version": 2, "policy": "ef" * 32, "begins": "2026-10-01"},
+    JournalKind.DESK_CLOSED: {"country": "fr"},
     JournalKind.WAY_ENDED: {"identity": str(UUID(int=9))},
     JournalKind.WAY_HELD: {"identity": str(UUID(int=9))},
     JournalKind.WAY_FREED: {"identity": str(UUID(int=9))},
