@@ -20,7 +20,8 @@ from lti_server.privacy.notice import Line, schedule_lines
 
 EMAIL = "email"
 """The provider of whoever signs in by a code that their e-mail address was sent."""
-PROVIDERS = (EMAIL, "facebook", "google")
+PROVIDERS = (EMAIL,)
+"""No other: whoever comes by another provider is not asked their age before something is kept of them."""
 DAYS = 400
 YEARS = 5
 CLAUSE = "the privacy notice"

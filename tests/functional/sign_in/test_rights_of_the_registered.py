@@ -18,13 +18,14 @@ from psycopg import sql
 
 from lti_server.accounts.registering import Desk
 from lti_server.app import House
-from lti_server.errors import InvalidInput
+from lti_server.errors import ContractForbids, InvalidInput
 from lti_server.ids import PersonId
 from lti_server.own_door_parts import OwnDoorHouse
 from lti_server.privacy import contract_file, contracts, own_terms
 from lti_server.privacy.element_names import element_names
 from lti_server.privacy.notice import contract_lines
 from lti_server.privacy.rights import Asked
+from lti_server.sign_in_parts import SignInHouse
 from tests.clock import FakeClock
 from tests.functional.sign_in.own_door import ADA, asked, code_in, count, desk, house, peer, post, registered
 from tests.peers.smtp import MailServer
@@ -162,6 +163,12 @@ def test_enabled_again_it_signs_anew_only_where_the_notice_has_changed(
     assert registering.every()[0].terms == 1
     assert registering.enable("US", by="test").terms == 2
     assert count(house, desk, "contract") == 2
+
+
+def test_nobody_registers_by_a_provider_that_is_connected_to_their_tenant(house: House, desk: Desk) -> None:
+    config = {"client_id": "a.apps.googleusercontent.com", "client_secret": "a secret"}
+    with pytest.raises(ContractForbids):
+        SignInHouse(house).connections.connect(desk.district.id, "google", config, by="test")
 
 
 def test_there_is_no_desk_without_an_age_pack(house: House) -> None:
