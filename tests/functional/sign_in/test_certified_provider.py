@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import requests
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -22,6 +22,7 @@ from tests import world
 from tests.clock import FakeClock
 from tests.functional.sign_in.conftest import begin, local
 from tests.peers.certified_openid import IS_THERE, CertifiedProvider, running
+from tests.peers.loopback import on_loopback
 
 JSON = {"Accept": "application/problem+json"}
 
@@ -29,8 +30,24 @@ pytestmark = pytest.mark.skipif(not IS_THERE, reason="the certified provider is 
 
 
 @pytest.fixture
-def certified(settings: Settings) -> Iterator[CertifiedProvider]:
-    with running(f"{settings.base_url}/auth/oidc/callback") as found:
+def logouts() -> list[str]:
+    """What the provider sends to the back channel."""
+    return []
+
+
+@pytest.fixture
+def certified(settings: Settings, logouts: list[str]) -> Iterator[CertifiedProvider]:
+    back_channel = Flask("back channel")
+
+    @back_channel.post("/")
+    def take() -> str:
+        logouts.append(request.form["logout_token"])
+        return ""
+
+    with (
+        on_loopback(back_channel) as port,
+        running(f"{settings.base_url}/auth/oidc/callback", backchannel_logout_uri=f"http://localhost:{port}/") as found,
+    ):
         found.knows(
             "ada", given_name="Ada", family_name="Lovelace", email="ada@example.org", picture="https://x.test/a"
         )
@@ -140,3 +157,21 @@ def test_discovery_is_what_this_server_reads(certified: CertifiedProvider) -> No
     found = requests.get(f"{certified.issuer}/.well-known/openid-configuration", timeout=10).json()
     assert (found["issuer"], found["code_challenge_methods_supported"]) == (certified.issuer, ["S256"])
     assert found["backchannel_logout_supported"] is True
+
+
+def test_a_logout_there_ends_the_sessions_here_and_another_persons_go_on(
+    app: Flask, certified: CertifiedProvider, house: House, district: District, logouts: list[str]
+) -> None:
+    certified.knows("grace", given_name="Grace")
+    browsers = {sub: app.test_client() for sub in ("ada", "grace")}
+    for sub, browser in browsers.items():
+        assert come(browser, certified, sub).status_code == 303
+    certified.logs_out("ada")
+    (token,) = logouts
+    with house.database.tenant(district.id) as connection:
+        grant_id = connection.execute(sa.text("SELECT grant_id FROM provider_connection")).scalar_one()
+    answer = app.test_client().post(f"/signals/oidc?grant={grant_id}", data={"logout_token": token})
+    assert answer.status_code == 200, answer.text
+    assert {sub: browser.get("/learn").headers.get("Location", "")[:7] for sub, browser in browsers.items()} == {
+        "ada": "/signin", "grace": "",
+    }  # fmt: skip
