@@ -72,7 +72,7 @@ COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
     "signals", "requests", "people", "me", "incidents", "sign_in", "learn", "own_sessions",
-    "connecting", "deletion", "disconnecting", "linking", "candidates", "by_email",
+    "connecting", "deletion", "disconnecting", "linking", "candidates", "by_email", "age",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 

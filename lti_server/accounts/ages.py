@@ -36,7 +36,8 @@ Judge = Callable[[Age | None], bool]
 
 def said_of(connection: Connection, whose: Whose) -> list[Said]:
     """Every word about somebody's age that counts: none of a withdrawn grant, none of a school they have left."""
-    return [*_told(connection, whose), *_stated(connection, whose), *_put_right(connection, whose)]
+    told = [said for _, said in _told(connection, whose)]
+    return [*told, *_stated(connection, whose), *_put_right(connection, whose)]
 
 
 def years(connection: Connection, whose: Whose, today: date) -> int | None:
@@ -52,16 +53,14 @@ def pack(connection: Connection) -> AgePack:
 def judge(connection: Connection, whose: Whose | None, grant_id: GrantId, today: date) -> Judge:
     """A judge of somebody, or of who is not known yet (None), of whom a provider may say an age anew."""
     country = pack(connection)
-    known = [] if whose is None else said_of(connection, whose)
-    others = (
-        []
-        if whose is None
-        else [*_told(connection, whose, but=grant_id), *_stated(connection, whose), *_put_right(connection, whose)]
-    )
+    told = [] if whose is None else _told(connection, whose)
+    others = [] if whose is None else [*_stated(connection, whose), *_put_right(connection, whose)]
 
-    def is_child(told: Age | None) -> bool:
-        said = known if told is None else [*others, Said(AgeSource.PROVIDER, told)]
-        return country.is_child(years_of(said, today))
+    def is_child(now: Age | None) -> bool:
+        replaced = None if now is None else grant_id
+        said = [one for grant, one in told if replaced is None or grant != replaced]
+        new = [] if now is None else [Said(AgeSource.PROVIDER, now)]
+        return country.is_child(years_of([*said, *others, *new], today))
 
     return is_child
 
@@ -86,12 +85,20 @@ def learn(connection: Connection, whose: Whose, said: Said, *, grant_id: GrantId
     )  # fmt: skip
 
 
-def settle(connection: Connection, whose: Whose, told: Age | None, source: Source, today: date) -> None:
-    """Keep what a provider has said of a pupil's age, if it did, and let go of what may not be kept of them."""
+def settle(
+    connection: Connection, whose: Whose, told: Age | None, source: Source, today: date, *, child: bool | None = None
+) -> None:
+    """Keep what a provider has said of a pupil's age, if it did, and let go of what may not be kept of them.
+
+    `child`: what a judge has found already, with `told`.
+    """
     if told is not None:
         said, grant_id = Said(AgeSource.PROVIDER, told), source.grant_id
         learn(connection, whose, said, grant_id=grant_id, by=f"grant:{grant_id}", at=source.at)
-    hold(connection, whose, today)
+    if child is None:
+        hold(connection, whose, today)
+    elif child:
+        connection.execute(_HASH_ALONE, {"person": whose.person_id})
 
 
 def hold(connection: Connection, whose: Whose, today: date) -> int:
@@ -109,13 +116,13 @@ def whose_of(keys: DistrictKeys, known: Known | None) -> Whose | None:
     return Whose(keys=keys, person_id=known.person_id, key=key)
 
 
-def _told(connection: Connection, whose: Whose, but: GrantId | None = None) -> list[Said]:
-    """What is said of the person, but for what came by one grant; of two who are one, what is said of both."""
-    found = []
-    for row in connection.execute(_TOLD, {"person": whose.person_id, "but": but}):
+def _told(connection: Connection, whose: Whose) -> list[tuple[UUID | None, Said]]:
+    """What is said of the person, with the grant by which it came; of two who are one, what is said of both."""
+    found: list[tuple[UUID | None, Said]] = []
+    for row in connection.execute(_TOLD, {"person": whose.person_id}):
         key = whose.keys.person_key(PersonId(row.person_id), bytes(row.wrapped_key))
         text = key.open("person_age", "sealed", str(row.id), bytes(row.sealed))
-        found.append(Said(AgeSource(row.source), Age.read(text)))
+        found.append((row.grant_id, Said(AgeSource(row.source), Age.read(text))))
     return found
 
 
@@ -144,11 +151,11 @@ _TOLD = sa.text(
 WITH RECURSIVE one AS (
   SELECT id, wrapped_key FROM person WHERE id = :person
   UNION ALL SELECT p.id, p.wrapped_key FROM person p JOIN one ON p.merged_into = one.id)
-SELECT a.id, a.person_id, a.source, a.sealed, one.wrapped_key FROM person_age a JOIN one ON one.id = a.person_id
+SELECT a.id, a.person_id, a.source, a.grant_id, a.sealed, one.wrapped_key
+FROM person_age a JOIN one ON one.id = a.person_id
 LEFT JOIN grants g ON g.id = a.grant_id
 WHERE one.wrapped_key IS NOT NULL
-  AND (a.grant_id IS NULL OR (g.state = 'active' OR g.state = 'suspended' OR g.state = 'pending')
-    AND a.grant_id IS DISTINCT FROM CAST(:but AS uuid))
+  AND (a.grant_id IS NULL OR g.state IN ('active', 'suspended', 'pending'))
 """
 )
 _COUNTRY = sa.text("SELECT country FROM district")

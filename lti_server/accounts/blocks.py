@@ -15,7 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts.model import Subject
+from lti_server.accounts.model import Subject, spelt
 from lti_server.accounts.store import lock_making, subject_hash
 from lti_server.accounts.tables import block, block_alias
 from lti_server.db import Database
@@ -70,7 +70,7 @@ def candidates(keys: DistrictKeys, said: Mapping[str, object], identity: bytes |
         elif name in _LOCAL_IDS:
             found.append(keys.lookup("local_id", text))
         elif name == "email":
-            found.append(keys.lookup("email", text))
+            found.append(keys.lookup("email", spelt("email", text)))
     return found
 
 

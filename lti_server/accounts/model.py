@@ -40,6 +40,11 @@ class FieldValue:
     findable: bool = False
 
 
+def spelt(field: str, value: str) -> str:
+    """A value as it is looked up: an e-mail address is the same in whatever letters it is written."""
+    return value.strip().lower() if field == "email" else value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """A person found by an identity. `fingerprints`: field name to HMAC, of one grant."""

@@ -226,16 +226,11 @@ class SignIn:
                 raise refused("adults-only")
             # Who was known as a pupil stays under the stricter schedule, whatever a claim says today.
             kind = arrival.kind if known is None else known.kind
-            kept = intake(
-                connection,
-                contract_id,
-                connected.district_id,
-                kind,
-                arrival.said,
-                self._judge(connection, arrival, known),
-            )
+            is_child = self._judge(connection, arrival, known)
+            kept = intake(connection, contract_id, connected.district_id, kind, arrival.said, is_child)
             source = people.Source(grant_id=connected.grant_id, epoch=epoch, run_id=None, at=now)
-            known = self._written(connection, arrival, known, kind, kept, source, former=former)
+            child = is_child(kept.age)
+            known = self._written(connection, arrival, known, kind, kept, source, former=former, child=child)
             opened = open_session(
                 connection, district_id=connected.district_id, person_id=known.person_id,
                 identity_id=known.identity_id, grant_id=connected.grant_id, epoch=epoch, kind=kind, locale=locale,
@@ -256,6 +251,7 @@ class SignIn:
         source: people.Source,
         *,
         former: bool,
+        child: bool,
     ) -> Known:
         """The person as they are here now."""
         keys, subject, keeps = arrival.district.keys, arrival.subject, kept.keep_subject
@@ -267,7 +263,7 @@ class SignIn:
         changed, gone = people.changed_fields(keys, known, source.grant_id, kept.fields)
         people.write_fields(connection, keys, known, source, changed, gone)
         if (whose := ages.whose_of(keys, known)) is not None:
-            ages.settle(connection, whose, kept.age, source, arrival.today)
+            ages.settle(connection, whose, kept.age, source, arrival.today, child=child)
         return self._same_person(connection, known, source.grant_id, [one.name for one in changed])
 
     def _judge(self, connection: Connection, arrival: Arrival, known: Known | None) -> ages.Judge:

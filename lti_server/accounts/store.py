@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts.model import FieldValue, Kind, Known, Subject
+from lti_server.accounts.model import FieldValue, Kind, Known, Subject, spelt
 from lti_server.accounts.tables import correction, identity, person, person_field
 from lti_server.errors import ContractForbids, NotFound
 from lti_server.ids import GrantId, IdentityId, PersonId, RunId, new_id
@@ -295,7 +295,7 @@ def _field_row(
         "grant_id": source.grant_id,
         "ciphertext": None if field.hash_only else key.seal("person_field", "ciphertext", place, field.value),
         "fingerprint": fingerprint(keys, known.person_id, source.grant_id, field),
-        "lookup": keys.lookup(field.name, field.value) if field.findable else None,
+        "lookup": keys.lookup(field.name, spelt(field.name, field.value)) if field.findable else None,
         "run_id": source.run_id,
         "epoch": source.epoch,
         "collected_at": source.at,
