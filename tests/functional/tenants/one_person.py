@@ -15,6 +15,7 @@ from lti_server.accounts.tables import age_statement
 from lti_server.app import House
 from lti_server.ids import DistrictId, GrantId, PersonId, new_id
 from lti_server.privacy.ages import Age, AgeSource, Said
+from tests.functional.tenants.ways_in import ways_in
 
 
 def aged(house: House, district_id: DistrictId, grant_id: GrantId, slug: str, person_id: PersonId) -> None:
@@ -55,3 +56,5 @@ def merged(house: House, district_id: DistrictId, grant_id: GrantId, slug: str) 
             },
         )  # fmt: skip
     aged(house, district_id, grant_id, slug, both[0])
+    with house.database.tenant(district_id) as connection:
+        ways_in(connection, district_id, slug, now)

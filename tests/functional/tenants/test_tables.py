@@ -42,6 +42,8 @@ MAY_AGREE = {
     "notice_handler": {"handler", "notice_types", "state"},
     "person": {"kind"},
     "person_age": {"source"},
+    "email_code": {"way"},
+    "tenant_claim": {"provider"},
     "age_statement": {"years"},
     "own_request": {"wish"},
     "person_field": {"field"},
