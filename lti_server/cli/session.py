@@ -6,12 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import click
+import sqlalchemy as sa
 
 from lti_server.accounts.live_sessions import Which
 from lti_server.app import House
 from lti_server.cli.house import district_of, note, open_house, operator
 from lti_server.cli.output import answers
-from lti_server.errors import InvalidInput
+from lti_server.errors import InvalidInput, NotFound
+from lti_server.privacy.districts import District
 from lti_server.sign_in_parts import SignInHouse
 
 of_district = click.option("--district", "slug", required=True)
@@ -32,7 +34,8 @@ def session() -> None:
 def list_(slug: str, name: str | None, person_id: str | None) -> dict[str, Any]:
     """List the live sessions, newest first: since when, by which provider, as what."""
     house = open_house()
-    owner, which = district_of(house, slug), _which(house, name, person_id)
+    owner = district_of(house, slug)
+    which = _which(house, owner, name, person_id)
     note(house, owner, "session list", provider=name or "", person=person_id or "")
     found = SignInHouse(house).live_sessions.every(owner.id, which)
     return {
@@ -60,15 +63,23 @@ def list_(slug: str, name: str | None, person_id: str | None) -> dict[str, Any]:
 def end(slug: str, name: str | None, person_id: str | None) -> dict[str, Any]:
     """End a person's, a provider's or the whole district's sessions at once, those of its staff too."""
     house = open_house()
-    owner, which = district_of(house, slug), _which(house, name, person_id)
+    owner = district_of(house, slug)
+    which = _which(house, owner, name, person_id)
     ended = SignInHouse(house).live_sessions.end(owner.id, which, by=operator())
     return {"ended": ended.sessions, "lesson_tokens": ended.lesson_tokens}
 
 
-def _which(house: House, name: str | None, person_id: str | None) -> Which:
+def _which(house: House, owner: District, name: str | None, person_id: str | None) -> Which:
     if name is not None and name != "lti":
         house.registry.manifest(name)  # a slip of the pen ends nothing, and says so
     try:
-        return Which(provider=name, person_id=None if person_id is None else UUID(person_id))
+        wanted = None if person_id is None else UUID(person_id)
     except ValueError as error:
         raise InvalidInput("--person takes the id of a person, as `session list` shows it.") from error
+    with house.database.tenant(owner.id) as connection:
+        if wanted is not None and connection.execute(_PERSON, {"person": wanted}).scalar_one_or_none() is None:
+            raise NotFound("There is no person with this id in the district.")
+    return Which(provider=name, person_id=wanted)
+
+
+_PERSON = sa.text("SELECT 1 FROM person WHERE id = :person")

@@ -23,6 +23,7 @@ from lti_server.privacy.districts import District
 from lti_server.privacy.grant_states import WITHDRAWN
 from lti_server.privacy.signals import Heeded, HeedSignals, Sender, verified
 from lti_server.providers.connector import Connector
+from lti_server.providers.manifest import NAME
 from lti_server.providers.records import Signal, SignalKind
 from lti_server.providers.spi import SignalRequest
 
@@ -68,7 +69,7 @@ class HeedApplication:
         """
         came = self._clock.now()
         told = structlog.get_logger("lti_server.signals").bind(provider=receiver)
-        config = self._application_of(receiver)
+        config = self._application_of(receiver) if NAME.fullmatch(receiver) else None
         if config is None:
             raise NotFound("No connection listens here. `lti-server grant show` says at which address one does.")
         try:

@@ -43,6 +43,12 @@ __all__ = ["clock", "on"]
 NOT_HERE = {
     "lti_server/accounts/sign_in.py SignIn._exchange": "tests/functional/sign_in",
     "lti_server/accounts/sign_in.py SignIn.begin": "tests/functional/sign_in",
+    "lti_server/accounts/connection_checks.py _Asking._client": "tests/functional/sign_in/test_connection_checks.py",
+    "lti_server/accounts/connection_checks.py _Asking._tenants": "tests/functional/sign_in/test_connection_checks.py",
+    "lti_server/accounts/connection_checks.py _Asking._where": "tests/functional/sign_in/test_connection_checks.py",
+    "lti_server/accounts/tenant_lists.py WatchTenants._named": "tests/functional/sign_in/clever/test_tenant_lists.py",
+    "lti_server/accounts/trial_sign_ins.py TrialSignIns.begin": "tests/functional/sign_in/test_connection_checks.py",
+    "lti_server/accounts/trial_sign_ins.py TrialSignIns.identity": "tests/functional/sign_in/test_connection_checks.py",
     "lti_server/incidents.py Incidents.notify": "tests/functional/test_incident_commands.py",
     "lti_server/lti/registration_invitations.py RegistrationInvitations._ask": "tests/functional/registration",
     "lti_server/privacy/upstream.py GiveBack.run_job": "tests/integration/privacy/test_giving_back.py",

@@ -19,6 +19,7 @@ from lti_server.privacy.rights import Asked
 from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.functional.restored import Monday, doctor, elsewhere, monday, run, site
+from tests.functional.sign_in.test_ages import AGED
 
 __all__ = ["elsewhere", "monday", "site"]
 
@@ -108,6 +109,7 @@ def test_a_name_that_was_put_right_is_held_back_after_the_restore_until_it_is_pu
 def test_what_a_district_said_of_a_schools_ages_before_it_said_otherwise_says_nothing_after_the_restore(
     monday: Monday,
 ) -> None:
+    world.sign(monday.house, monday.tenant.district, world.contract(monday.house, more=AGED))
     words = SignInHouse(monday.house).age_words
     words.state(monday.district_id, "Hill High", "16", by="test")
     words.state(monday.district_id, "Dale", "9", by="test")

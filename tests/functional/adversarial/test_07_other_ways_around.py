@@ -227,7 +227,8 @@ LOOKING = {"show", "export", "inspect"}
 def arguments(path: list[str], name: str, value: object) -> list[str]:
     option = {"grant_id": "--part", "person_id": "--person"}.get(name, "")
     option = "--now" if path == ["disposition", "run"] else option
-    wants = [option, str(value)] if path[-1] in ("request", "run", "block") else [str(value)]
+    by_option = path[-1] in ("request", "run", "block") or path[0] == "session"
+    wants = [option, str(value)] if by_option else [str(value)]
     return [*path, *wants, *NEEDED.get(tuple(path), []), "--json"]
 
 
