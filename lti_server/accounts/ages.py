@@ -8,6 +8,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.model import Kind, Known
@@ -75,14 +76,14 @@ def learn(connection: Connection, whose: Whose, said: Said, *, grant_id: GrantId
         known = Age.read(whose.key.open("person_age", "sealed", str(before.id), bytes(before.sealed)))
         if known.on <= said.age.on and known.at(said.age.on) == said.age.years:
             return
-    connection.execute(person_age.delete().where(*mine))
-    connection.execute(
-        person_age.insert().values(
-            id=row_id, district_id=whose.keys.district_id, person_id=whose.person_id, source=said.source.value,
-            grant_id=grant_id, sealed=whose.key.seal("person_age", "sealed", str(row_id), said.age.text()),
-            recorded_by=by, recorded_at=at,
-        )
-    )  # fmt: skip
+    values = {
+        "id": row_id, "sealed": whose.key.seal("person_age", "sealed", str(row_id), said.age.text()),
+        "recorded_by": by, "recorded_at": at,
+    }  # fmt: skip
+    row = {"district_id": whose.keys.district_id, "person_id": whose.person_id, "source": said.source.value}
+    insert = pg.insert(person_age).values(**row, grant_id=grant_id, **values)
+    # Two launches of one person at once may both find no word yet.
+    connection.execute(insert.on_conflict_do_update(index_elements=["person_id", "source", "grant_id"], set_=values))
 
 
 def settle(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,7 @@ from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.clock import FakeClock
 from tests.functional.sign_in.conftest import Provider, sign_in
+from tests.waiting import until
 
 AGED = (  # what a contract says to take ages and addresses
     "  demographics.date_of_birth: {collect: true, store: false, sources: [school, student], purposes: [instruction]}\n"
@@ -170,6 +172,37 @@ def test_what_a_provider_says_later_takes_the_place_of_what_it_said(
         sign_in(app.test_client(), provider)
         assert years(house, district) == age
     assert (sources(house, district), email(house, district)) == (["provider"], "hash alone")
+
+
+def test_two_words_of_one_source_at_once_are_one_word(
+    browser: FlaskClient, provider: Provider, house: House, district: District
+) -> None:
+    provider.knows("ada")
+    sign_in(browser, provider)
+    today, now = house.clock.now().date(), house.clock.now()
+    said = [Said(AgeSource.PROVIDER, Age(age, today)) for age in (9, 12)]
+
+    def learn(one: Said, on: Connection) -> None:
+        grant_id = on.execute(sa.text("SELECT id FROM grants")).scalar_one()
+        ages.learn(on, whose(district, on), one, grant_id=grant_id, by="test", at=now)
+
+    def second() -> None:
+        with house.database.tenant(district.id) as connection:
+            learn(said[1], connection)
+
+    with ThreadPoolExecutor(1) as pool:
+        with house.database.tenant(district.id) as connection:
+            learn(said[0], connection)  # not committed, so that the other finds none yet
+            waiting = pool.submit(second)
+            until(lambda: blocked(connection), what="the second to wait for the first")
+        waiting.result(timeout=20)
+    assert (years(house, district), sources(house, district)) == (12, ["provider"])
+
+
+def blocked(connection: Connection) -> bool:
+    """Whether somebody waits for this transaction."""
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    return int(connection.execute(sa.text(waits)).scalar_one()) > 0
 
 
 @pytest.mark.parametrize("said", ["0000-01-01", "2014", "05/06/2014", "not a day", "2300-01-01", "1850-01-01"])
