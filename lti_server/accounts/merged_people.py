@@ -72,17 +72,7 @@ class PeopleMerge:
 
 def _identities(connection: Connection, side: Side, to: Side, rows: sa.CursorResult[Any]) -> list[str]:
     """Ways in, those that ended too: they are the history of who somebody was called where."""
-    found = [
-        {
-            "id": row.id,
-            "person": to.person_id,
-            "subject": _again(side, to, "identity", "subject", str(row.id), str(row.id), row.subject),
-        }
-        for row in rows
-    ]
-    if found:
-        connection.execute(_PUT_IDENTITY, found)
-    return [str(one["id"]) for one in found]
+    return _moved(connection, _PUT_IDENTITY, ("identity", "subject"), side, to, rows)
 
 
 def _fields(connection: Connection, pair: Pair, both: Mapping[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
@@ -171,16 +161,29 @@ def _corrections_back(connection: Connection, undoing: Undoing, both: Mapping[st
 
 
 def _requests(connection: Connection, side: Side, to: Side, rows: sa.CursorResult[Any]) -> list[str]:
+    return _moved(connection, _PUT_REQUEST, ("own_request", "sealed"), side, to, rows)
+
+
+def _moved(
+    connection: Connection,
+    put: sa.TextClause,
+    place: tuple[str, str],
+    side: Side,
+    to: Side,
+    rows: sa.CursorResult[Any],
+) -> list[str]:
+    """Rows that become another's, each with its sealed value (table and column) under their key; their ids."""
+    table, column = place
     found = [
         {
             "id": row.id,
             "person": to.person_id,
-            "sealed": _again(side, to, "own_request", "sealed", str(row.id), str(row.id), row.sealed),
+            column: _again(side, to, table, column, str(row.id), str(row.id), getattr(row, column)),
         }
         for row in rows
     ]
     if found:
-        connection.execute(_PUT_REQUEST, found)
+        connection.execute(put, found)
     return [str(one["id"]) for one in found]
 
 

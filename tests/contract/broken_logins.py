@@ -22,6 +22,7 @@ from lti_server.providers import (
 from lti_server.testing import Exchange
 from tests.contract.breakers import Breakers
 from tests.contract.chalk import BASE, SIGN_IN, ChalkLogin, chalk_manifest
+from tests.contract.translating import Translating
 
 BREAKERS = Breakers()
 breaks = BREAKERS.by
@@ -63,17 +64,9 @@ class GivesNullForATenant(ChalkLogin):
         return dataclasses.replace(super().exchange(callback), provider_session_id=nothing)
 
 
-class _Translating(ChalkLogin):
-    """Does something else about one kind of fault than the interface says."""
-
-    fault: type[Exception] = Exception
-    instead: Exception
-
+class _Translating(Translating, ChalkLogin):
     def exchange(self, callback: Callback) -> SourceIdentity:
-        try:
-            return super().exchange(callback)
-        except self.fault:
-            raise self.instead from None
+        return self.translated(lambda: super(_Translating, self).exchange(callback))
 
 
 @breaks("a_rate_limit_is_told_with_its_seconds")

@@ -24,6 +24,7 @@ from lti_server.testing import Exchange
 from tests.contract.breakers import Breakers
 from tests.contract.chalk import BASE, chalk_manifest
 from tests.contract.chalk_signals import SIGNALS, ChalkSignals
+from tests.contract.translating import Translating
 
 BREAKERS = Breakers()
 breaks = BREAKERS.by
@@ -62,20 +63,9 @@ class GivesNullForATenant(ChalkSignals):
         return [dataclasses.replace(one, tenant=nothing) for one in super().signals(said)]
 
 
-class _Translating(ChalkSignals):
-    """Does something else about one kind of fault than the interface says."""
-
-    fault: type[Exception] = Exception
-    instead: Exception
-
-    def keys(self, response: Response) -> dict[str, Any]:
-        return super().keys(response)
-
+class _Translating(Translating, ChalkSignals):
     def parse(self, request: SignalRequest) -> Sequence[Signal]:
-        try:
-            return super().parse(request)
-        except self.fault:
-            raise self.instead from None
+        return self.translated(lambda: super(_Translating, self).parse(request))
 
 
 @breaks("a_rate_limit_is_told_with_its_seconds")

@@ -20,6 +20,7 @@ from lti_server.testing import Exchange
 from tests.contract.breakers import Breakers
 from tests.contract.chalk import BASE, chalk_manifest
 from tests.contract.chalk_tenants import SCHOOLS, TENANTS, ChalkTenants
+from tests.contract.translating import Translating
 
 BREAKERS = Breakers()
 breaks = BREAKERS.by
@@ -70,17 +71,9 @@ class GivesOneTwice(ChalkTenants):
         return [*found, *found[:1]]
 
 
-class _Translating(ChalkTenants):
-    """Does something else about one kind of fault than the interface says."""
-
-    fault: type[Exception] = Exception
-    instead: Exception
-
+class _Translating(Translating, ChalkTenants):
     def tenants(self) -> Sequence[str]:
-        try:
-            return super().tenants()
-        except self.fault:
-            raise self.instead from None
+        return self.translated(super().tenants)
 
 
 @breaks("a_rate_limit_is_told_with_its_seconds")

@@ -12,13 +12,13 @@ from urllib.parse import urlencode
 import requests
 from flask import Flask, Response, jsonify, make_response, redirect, request
 
-from tests.peers.loopback import on_loopback
+from tests.peers.loopback import TwoHosts, on_loopback
 
 NORTH, SOUTH = 2222, 2223
 
 
 @dataclass
-class ClassLink:
+class ClassLink(TwoHosts):
     """`people` by ClassLink's own number; `applications` are the tenants that share their roster, and whether it is on.
 
     Switches: `out`, `limited` (429), `withheld` (what is not told), `token_says` (more of a token), `cap` (rows a page,
@@ -27,7 +27,6 @@ class ClassLink:
 
     client_id: str = "client-of-classlink"
     client_secret: str = "a secret of classlink"
-    redirect_uris: list[str] = field(default_factory=list)
     people: dict[int, dict[str, Any]] = field(default_factory=dict)
     out: bool = False
     limited: bool = False
@@ -37,26 +36,8 @@ class ClassLink:
     partner_key: str = "a key of the partner"
     applications: dict[int, bool] = field(default_factory=lambda: {NORTH: True, SOUTH: True})
     cap: int = 100
-    port: int = 0
     _codes: dict[str, tuple[int, str]] = field(default_factory=dict)
     _bearers: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def site(self) -> str:
-        return f"http://localhost:{self.port}"
-
-    @property
-    def api(self) -> str:
-        """Another host than the site's, as at ClassLink: what is for one must not go to the other."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def hosts(self) -> frozenset[str]:
-        return frozenset({f"localhost:{self.port}", f"127.0.0.1:{self.port}"})
-
-    def application(self) -> dict[str, object]:
-        """The operator's configuration."""
-        return {"client_id": self.client_id, "client_secret": self.client_secret, "site": self.site, "api": self.api}
 
     def knows(self, user_id: int, tenant_id: int = NORTH, **changes: object) -> None:
         """Somebody of a tenant; a pupil, if `changes` does not say otherwise."""

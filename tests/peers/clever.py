@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import requests
 from flask import Flask, Response, jsonify, make_response, redirect, request
 
-from tests.peers.loopback import on_loopback
+from tests.peers.loopback import TwoHosts, on_loopback
 
 NORTH, SOUTH = "5f1a7c0000000000000000d1", "5f1a7c0000000000000000d2"
 CODE_LIFE_S = 60
@@ -25,7 +25,7 @@ REDACTIONS: dict[str, Callable[[dict[str, Any], str], object]] = {
 
 
 @dataclass
-class Clever:
+class Clever(TwoHosts):
     """`users` and `districts` by Clever's id; `authorised` are the districts that use the application.
 
     Switches: `out`, `limited_until` (Unix time), `redaction` of `redacted` (what of a user is not shared), `tokens_say`
@@ -34,7 +34,6 @@ class Clever:
 
     client_id: str = "client-of-clever"
     client_secret: str = "a secret of clever"
-    redirect_uris: list[str] = field(default_factory=list)
     districts: dict[str, dict[str, Any]] = field(default_factory=dict)
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     authorised: list[str] = field(default_factory=list)
@@ -46,26 +45,8 @@ class Clever:
     unshared: set[str] = field(default_factory=set)
     tokens_say: Callable[[], Response] | None = None
     asked: list[tuple[str, str]] = field(default_factory=list)
-    port: int = 0
     _codes: dict[str, tuple[str, str, float]] = field(default_factory=dict)
     _bearers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def site(self) -> str:
-        return f"http://localhost:{self.port}"
-
-    @property
-    def api(self) -> str:
-        """Another host than the site's, as at Clever: what is for one must not go to the other."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def hosts(self) -> frozenset[str]:
-        return frozenset({f"localhost:{self.port}", f"127.0.0.1:{self.port}"})
-
-    def application(self) -> dict[str, object]:
-        """The operator's configuration."""
-        return {"client_id": self.client_id, "client_secret": self.client_secret, "site": self.site, "api": self.api}
 
     def has_district(self, district_id: str, name: str) -> None:
         """A district that has authorised the application."""

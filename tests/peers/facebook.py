@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 import requests
 from flask import Flask, Response, jsonify, make_response, redirect, request
 
-from tests.peers.loopback import on_loopback
+from tests.peers.loopback import TwoHosts, on_loopback
 
 VERSION = "v26.0"
 
 
 @dataclass
-class Facebook:
+class Facebook(TwoHosts):
     """`accounts` by the id that the application knows; `permissions` is what each of them has granted.
 
     Switches: `out`, `throttled`, `declines` (permissions that nobody grants), `speaks_of` (the application that every
@@ -31,7 +31,6 @@ class Facebook:
 
     client_id: str = "1234567890"
     client_secret: str = "a secret of facebook"
-    redirect_uris: list[str] = field(default_factory=list)
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     permissions: dict[str, set[str]] = field(default_factory=dict)
     out: bool = False
@@ -40,22 +39,8 @@ class Facebook:
     speaks_of: str = ""
     token_says: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
-    port: int = 0
     _codes: dict[str, tuple[str, str]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def site(self) -> str:
-        return f"http://localhost:{self.port}"
-
-    @property
-    def api(self) -> str:
-        """Another host than the site's, as at Facebook: what is for one must not go to the other."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def hosts(self) -> frozenset[str]:
-        return frozenset({f"localhost:{self.port}", f"127.0.0.1:{self.port}"})
 
     def signed_request(self, user_id: str, at: float, *, secret: str = "", **changed: Any) -> str:
         """As the callbacks of deauthorisation and of data deletion have it."""
@@ -63,10 +48,6 @@ class Facebook:
         payload = base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=")
         signature = hmac.digest((secret or self.client_secret).encode(), payload, "sha256")
         return f"{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}.{payload.decode()}"
-
-    def application(self) -> dict[str, object]:
-        """The configuration of a connection."""
-        return {"client_id": self.client_id, "client_secret": self.client_secret, "site": self.site, "api": self.api}
 
     def knows(self, user_id: str, **changes: object) -> None:
         self.accounts[user_id] = {"id": user_id, "name": "Grace Hopper", "email": "grace@example.com", **changes}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,55 +13,25 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from lti_server.accounts import store as people
-from lti_server.accounts.model import Kind, Subject
+from lti_server.accounts.model import Kind
 from lti_server.accounts.permissions import StaffRole
-from lti_server.app import House, build_house
+from lti_server.app import House
 from lti_server.privacy.districts import District
-from lti_server.settings import Settings
 from lti_server.sign_in_parts import SignInHouse
-from tests import world
-from tests.clock import FakeClock
 from tests.functional.sign_in.conftest import begin, local
+from tests.functional.sign_in.facebook_staff import GRACE, district, facebook, house, somebody
 from tests.functional.test_inspector import signed_in
-from tests.peers.facebook import Facebook, running
+from tests.peers.facebook import Facebook
 
-GRACE, NOBODY = "10226400000000000", "10226400000000009"
+NOBODY = "10226400000000009"
 
-
-@pytest.fixture
-def facebook() -> Iterator[Facebook]:
-    peer = Facebook()
-    peer.knows(GRACE)
-    with running(peer) as found:
-        yield found
+__all__ = ["district", "facebook", "house"]
 
 
 @pytest.fixture
-def house(settings: Settings, database_url: str, clock: FakeClock, facebook: Facebook) -> Iterator[House]:
-    changed = dataclasses.replace(settings, insecure_hosts=facebook.hosts, providers=("facebook",))
-    found = build_house(changed, database_url, clock)
-    facebook.redirect_uris = [f"{found.settings.base_url}/auth/facebook/callback"]
-    yield found
-    found.database.dispose()
-
-
-@pytest.fixture
-def district(house: House, signing_in: SignInHouse, facebook: Facebook) -> District:
-    """A district one of whose staff has linked Facebook."""
-    made = world.district(house, terms=world.contract(house, more="providers: {facebook: {}}"))
-    signing_in.connections.connect(made.id, "facebook", facebook.application(), by="test")
-    subject = Subject(provider="facebook", issuer=facebook.site, client_id=facebook.client_id, subject=GRACE)
-    with house.database.tenant(made.id) as connection:
-        grant = connection.execute(sa.text("SELECT id, epoch FROM grants WHERE provider = 'facebook'")).one()
-        source = people.Source(grant_id=grant.id, epoch=grant.epoch, run_id=None, at=house.clock.now())
-        people.create(connection, made.keys, subject, kind=Kind.STAFF, source=source, keep_subject=True)
-    return made
-
-
-@pytest.fixture
-def grace(browser: FlaskClient, facebook: Facebook, district: District) -> FlaskClient:
-    """The browser in which she is signed in."""
+def grace(browser: FlaskClient, facebook: Facebook, house: House, district: District) -> FlaskClient:
+    """The browser in which she, who is of the staff and has linked Facebook, is signed in."""
+    somebody(house, district, facebook, Kind.STAFF)
     assert browser.get(local(facebook.back(begin(browser, "north", "facebook"), GRACE))).status_code == 303
     return browser
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -12,9 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from lti_server.accounts import store as people
 from lti_server.accounts.connecting import WhyNot
-from lti_server.accounts.model import Kind, Subject
+from lti_server.accounts.model import Kind
 from lti_server.app import House, build_house
 from lti_server.errors import ContractForbids
 from lti_server.privacy import upstream
@@ -25,48 +22,12 @@ from tests import world
 from tests.clock import FakeClock
 from tests.functional.sign_in import hostile
 from tests.functional.sign_in.conftest import again, begin, local
+from tests.functional.sign_in.facebook_staff import GRACE, district, facebook, house, somebody
 from tests.functional.sign_in.test_disconnecting import leave, with_page
-from tests.peers.facebook import VERSION, Facebook, running
+from tests.peers.facebook import VERSION, Facebook
 
 JSON = {"Accept": "application/problem+json"}
-GRACE = "10226400000000000"
-
-
-@pytest.fixture
-def facebook() -> Iterator[Facebook]:
-    peer = Facebook()
-    peer.knows(GRACE)
-    with running(peer) as found:
-        yield found
-
-
-@pytest.fixture
-def house(settings: Settings, database_url: str, clock: FakeClock, facebook: Facebook) -> Iterator[House]:
-    changed = dataclasses.replace(settings, insecure_hosts=facebook.hosts, providers=("facebook",))
-    found = build_house(changed, database_url, clock)
-    facebook.redirect_uris = [f"{found.settings.base_url}/auth/facebook/callback"]
-    yield found
-    found.database.dispose()
-
-
-@pytest.fixture
-def district(house: House, signing_in: SignInHouse, facebook: Facebook) -> District:
-    """A district whose staff may link Facebook, as its contract says."""
-    made = world.district(house, terms=world.contract(house, more="providers: {facebook: {}}"))
-    signing_in.connections.connect(made.id, "facebook", facebook.application(), by="test")
-    return made
-
-
-def somebody(house: House, district: District, facebook: Facebook, kind: Kind, *, further: str = "") -> None:
-    """Of this kind, with Facebook as a way in, and a further account there as another."""
-    subject = Subject(provider="facebook", issuer=facebook.site, client_id=facebook.client_id, subject=GRACE)
-    with house.database.tenant(district.id) as connection:
-        grant = connection.execute(sa.text("SELECT id, epoch FROM grants WHERE provider = 'facebook'")).one()
-        source = people.Source(grant_id=grant.id, epoch=grant.epoch, run_id=None, at=house.clock.now())
-        made = people.create(connection, district.keys, subject, kind=kind, source=source, keep_subject=True)
-        if further:
-            other = dataclasses.replace(subject, subject=further)
-            people.add_identity(connection, district.keys, made, other, source=source, keep_subject=True)
+__all__ = ["district", "facebook", "house"]
 
 
 def come(browser: FlaskClient, facebook: Facebook, user_id: str = GRACE) -> TestResponse:
