@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import store as people
 from lti_server.accounts.email_tables import email_code
-from lti_server.accounts.model import Known, Subject
+from lti_server.accounts.model import Known, Subject, spelt
 from lti_server.errors import InvalidInput, TooManyRequests
 from lti_server.ids import GrantId, new_id
 from lti_server.mail import Message
@@ -92,7 +92,7 @@ def one_address(text: str) -> str:
     Raises:
         InvalidInput: it is none; the error does not repeat it.
     """
-    found = text.strip().lower()
+    found = spelt("email", text)
     if len(found) > LONGEST_ADDRESS or not _ADDRESS.fullmatch(found):
         raise InvalidInput("Type one e-mail address, such as name@example.org.")
     return found

@@ -43,6 +43,9 @@ def test_a_statement_about_a_school_holds_of_whoever_is_in_it_now(
     with house.database.tenant(owner.id) as connection:
         connection.execute(sa.text("UPDATE section SET school = 'Dale'"))
     assert years(house, owner) == 11
+    with house.database.tenant(owner.id) as connection:
+        connection.execute(sa.text("UPDATE membership SET ended_at = now()"))
+    assert years(house, owner) is None, "whoever has left the school is not of it any more"
     signing_in.age_words.withdraw(owner.id, "Dale", by="test")
     assert years(house, owner) is None
     with pytest.raises(NotFound):

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -22,7 +23,8 @@ from lti_server.migrate import upgrade
 from lti_server.postgres import BundledPostgres
 from lti_server.settings import Settings
 from tests import world
-from tests.benchmarks.launch.browser import Load, run
+from tests.benchmarks.launch.browser import Browser
+from tests.benchmarks.load import Load, run
 from tests.peers.bare_platform import Platform, serving
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -130,14 +132,16 @@ def measure(servers: dict[str, tuple[int, psutil.Process]], platform: Platform, 
     """Rounds of each tool in turn, so that a machine whose speed drifts is the same for all."""
     figures: dict[str, list[tuple[float, float]]] = {tool: [] for tool in servers}
     for tool, (port, _) in servers.items():
-        run(port, platform, "message-in-bits", connections=connections, seconds=2)
+        run(partial(Browser, port, platform, "message-in-bits"), connections=connections, seconds=2)
         del tool
     for _ in range(ROUNDS):
         for tool, (port, process) in servers.items():
             before = cpu_seconds(process)
-            load: Load = run(port, platform, "message-in-bits", connections=connections, seconds=SECONDS)
+            load: Load = run(
+                partial(Browser, port, platform, "message-in-bits"), connections=connections, seconds=SECONDS
+            )
             spent = cpu_seconds(process) - before
-            figures[tool].append((load.pairs / load.seconds, 1000 * spent / load.pairs))
+            figures[tool].append((load.done / load.seconds, 1000 * spent / load.done))
     print(f"\n{connections} connections, {ROUNDS} rounds of {SECONDS:.0f} s, medians")
     medians = {}
     for tool, rounds in figures.items():
@@ -154,8 +158,8 @@ def report_fetches(servers: dict[str, tuple[int, psutil.Process]], platform: Pla
     print()
     for tool, (port, _) in servers.items():
         before = platform.fetches
-        load = run(port, platform, "message-in-bits", connections=8, seconds=2)
-        print(f"  {NAMES[tool]:<26} {platform.fetches - before} key set fetches in {load.pairs} launches")
+        load = run(partial(Browser, port, platform, "message-in-bits"), connections=8, seconds=2)
+        print(f"  {NAMES[tool]:<26} {platform.fetches - before} key set fetches in {load.done} launches")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import random
-import threading
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.cookies import SimpleCookie
@@ -43,7 +41,7 @@ class Browser:
                 cookies[name] = morsel.value
         return answer.status, answer.headers.get("Location", "")
 
-    def pair(self) -> None:
+    def once(self) -> None:
         """Login, launch, page: as a new browser, as one of some pupils who were here before."""
         cookies: dict[str, str] = {}
         target = f"http://127.0.0.1:{self.port}/lti/launch"
@@ -67,38 +65,5 @@ class Browser:
         if status != 200:
             raise Refused(f"launch or page answered {status}")
 
-
-@dataclass(frozen=True)
-class Load:
-    """What one round measured."""
-
-    pairs: int
-    seconds: float
-
-
-def run(port: int, platform: Platform, lesson_id: str, *, connections: int, seconds: float) -> Load:
-    """So many browsers at once, for so long."""
-    done = [0] * connections
-    faults: list[Exception] = []
-    until = time.monotonic() + seconds
-
-    def work(index: int) -> None:
-        browser = Browser(port, platform, lesson_id)
-        try:
-            while time.monotonic() < until:
-                browser.pair()
-                done[index] += 1
-        except Exception as error:
-            faults.append(error)
-        finally:
-            browser.connection.close()
-
-    began = time.monotonic()
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(connections)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if faults:
-        raise faults[0]
-    return Load(pairs=sum(done), seconds=time.monotonic() - began)
+    def close(self) -> None:
+        self.connection.close()

@@ -6,6 +6,7 @@ import os
 import statistics
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from lti_server.settings import Settings
 from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.benchmarks.launch.__main__ import cpu_seconds, free_port, served
-from tests.benchmarks.signin.browser import run
+from tests.benchmarks.load import run
+from tests.benchmarks.signin.browser import Browser
 from tests.peers.openid import OpenIdPeer, running
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -88,13 +90,13 @@ def measure(servers: dict[str, tuple[int, psutil.Process]], peer: OpenIdPeer, co
     """Rounds of each in turn, so that a machine whose speed drifts is the same for both."""
     figures: dict[str, list[tuple[float, float]]] = {tool: [] for tool in servers}
     for port, _ in servers.values():
-        run(port, peer, PEOPLE, connections=connections, seconds=2)
+        run(partial(Browser, port, peer, PEOPLE), connections=connections, seconds=2)
     for _ in range(ROUNDS):
         for tool, (port, process) in servers.items():
             before = cpu_seconds(process)
-            load = run(port, peer, PEOPLE, connections=connections, seconds=SECONDS)
+            load = run(partial(Browser, port, peer, PEOPLE), connections=connections, seconds=SECONDS)
             spent = cpu_seconds(process) - before
-            figures[tool].append((load.sign_ins / load.seconds, 1000 * spent / load.sign_ins))
+            figures[tool].append((load.done / load.seconds, 1000 * spent / load.done))
     print(f"\n{PEOPLE} people, {connections} connections, {ROUNDS} rounds of {SECONDS:.0f} s, medians")
     for tool, rounds in figures.items():
         rate, cpu = (statistics.median(values) for values in zip(*rounds, strict=True))

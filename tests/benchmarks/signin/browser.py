@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import random
-import threading
-import time
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
@@ -45,45 +43,12 @@ class Browser:
             raise Refused(f"{parts.path} answered {answer.status}")
         return answer.headers.get("Location", "")
 
-    def sign_in(self) -> None:
+    def once(self) -> None:
         """To the provider, back, and to the page behind it, in a browser that has no cookies yet."""
         cookies: dict[str, str] = {}
         away = self.ask("/auth/oidc/login?district=north", cookies, (302,))
         home = self.ask(self.peer.back(away, f"pupil-{random.randrange(self.people)}"), cookies, (302, 303))
         self.ask(home, cookies, (200,))
 
-
-@dataclass(frozen=True)
-class Load:
-    """What one round measured."""
-
-    sign_ins: int
-    seconds: float
-
-
-def run(port: int, peer: OpenIdPeer, people: int, *, connections: int, seconds: float) -> Load:
-    """So many browsers at once, for so long."""
-    done = [0] * connections
-    faults: list[Exception] = []
-    until = time.monotonic() + seconds
-
-    def work(index: int) -> None:
-        browser = Browser(port, peer, people)
-        try:
-            while time.monotonic() < until and not faults:
-                browser.sign_in()
-                done[index] += 1
-        except Exception as error:
-            faults.append(error)
-        finally:
-            browser.connection.close()
-
-    began = time.monotonic()
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(connections)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if faults:
-        raise faults[0]
-    return Load(sign_ins=sum(done), seconds=time.monotonic() - began)
+    def close(self) -> None:
+        self.connection.close()

@@ -18,11 +18,14 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import ages
 from lti_server.accounts.ages import Whose
+from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.merging import Way, Why
+from lti_server.accounts.model import Kind
 from lti_server.app import House
 from lti_server.errors import ContractForbids, InvalidInput
 from lti_server.ids import PersonId
 from lti_server.privacy.ages import Age, AgeSource, Said
+from lti_server.privacy.contracts import in_force
 from lti_server.privacy.crypto import PersonKey
 from lti_server.privacy.districts import District
 from lti_server.privacy.journal import JournalEntry, JournalKind
@@ -174,6 +177,21 @@ def test_what_a_provider_says_later_takes_the_place_of_what_it_said(
     assert (sources(house, district), email(house, district)) == (["provider"], "hash alone")
 
 
+def test_a_lower_age_from_one_provider_takes_an_address_away_that_another_brought(
+    app: Flask, provider: Provider, house: House, signing_in: SignInHouse, district: District
+) -> None:
+    provider.knows("ada", birthdate=born(house, 15), email=EMAIL)
+    sign_in(app.test_client(), provider)
+    signing_in.connections.connect(district.id, "google", {"client_id": "x", "client_secret": "y"}, by="test")
+    with house.database.tenant(district.id) as connection:
+        other = "(SELECT id FROM grants WHERE provider = 'google')"
+        connection.execute(sa.text(f"UPDATE person_field SET grant_id = {other} WHERE field = 'email'"))
+    assert email(house, district) == "encrypted"
+    provider.knows("ada", birthdate=born(house, 9))
+    sign_in(app.test_client(), provider)
+    assert email(house, district) == "hash alone"
+
+
 def test_two_words_of_one_source_at_once_are_one_word(
     browser: FlaskClient, provider: Provider, house: House, district: District
 ) -> None:
@@ -222,6 +240,21 @@ def test_a_contract_that_takes_no_ages_has_none(
     sign_in(browser, provider)
     assert sources(house, district) == []
     assert browser.get("/learn").status_code == 200  # and nobody is asked
+
+
+def test_a_provider_that_the_contract_does_not_name_says_no_age(house: House, district: District) -> None:
+    world.sign(house, district, world.contract(house, more=f"{AGED}\nproviders: {{clever: {{}}}}"))
+    said = {"birthdate": born(house, 11)}
+    with house.database.tenant(district.id) as connection:
+        contract_id = in_force(connection, district.zone, house.clock.now())
+        assert contract_id is not None
+        kept = {
+            name: ContractIntake(name, house.policies, house.clock)(
+                connection, contract_id, district.id, Kind.PUPIL, said
+            ).age
+            for name in ("clever", "oidc")
+        }
+    assert (kept["clever"] is not None, kept["oidc"]) == (True, None)
 
 
 def test_a_contract_that_takes_none_any_more_drops_them(
@@ -304,6 +337,17 @@ def test_nobody_is_asked_whose_provider_says_it_and_staff_never(
     assert not signing_in.age_words.asks(district.id, person(house, district))
     with pytest.raises(ContractForbids):
         signing_in.age_words.say(district.id, person(house, district), "40")
+
+
+def test_nobody_says_an_age_that_the_contract_does_not_take(
+    browser: FlaskClient, provider: Provider, house: House, signing_in: SignInHouse, district: District
+) -> None:
+    provider.knows("ada")
+    sign_in(browser, provider)
+    world.sign(house, district, world.contract(house))
+    with pytest.raises(ContractForbids):
+        signing_in.age_words.say(district.id, person(house, district), "11")
+    assert sources(house, district) == []
 
 
 def test_one_cannot_make_oneself_older_than_the_provider_says(
