@@ -57,7 +57,7 @@ def number_in(found: Mapping[str, Any], name: str) -> str:
         BrokeContract: there is none.
     """
     said = found.get(name)
-    text = str(said) if isinstance(said, (int, str)) and not isinstance(said, bool) else ""
+    text = str(said) if isinstance(said, (int, str)) else ""
     if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
         raise BrokeContract(f"ClassLink's answer has no {name}. Tell ClassLink.")
     return text
