@@ -64,7 +64,7 @@ from lti_server.web.forms import exempt_from_csrf, init_csrf
 from lti_server.web.guards import init_guards
 from lti_server.web.headers import init_headers
 from lti_server.web.health import init_health
-from lti_server.web.limits import init_limits
+from lti_server.web.limits import REQUESTS_PER_ADDRESS, Limit, init_limits
 from lti_server.web.logs import init_access_log
 from lti_server.web.problems import init_problems
 
@@ -267,7 +267,10 @@ def _requests(house: House) -> Any:
             raise NotFound("Sign in as an administrator of the district.")
         return found.district_id, f"session:{found.id}"
 
-    parts = guardian_views.GuardianParts(requests=house.rights.requests, own=house.rights.own_requests, staff=staff)
+    parts = guardian_views.GuardianParts(
+        requests=house.rights.requests, own=house.rights.own_requests, staff=staff,
+        hold_back=Limit(house.ring.signing_keys("limits")[0], house.settings.redis_url, REQUESTS_PER_ADDRESS, of="requests"),
+    )  # fmt: skip
     return guardian_views.blueprint(parts)
 
 

@@ -20,11 +20,15 @@ PERMISSION = "requests:answer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardianParts:
-    """`staff` is whose district is signed in, and how the log names whoever it is; it raises where nobody may."""
+    """`staff` is whose district is signed in, and how the log names whoever it is; it raises where nobody may.
+
+    `hold_back` raises where an address asks too often.
+    """
 
     requests: GuardianRequests
     own: OwnRequests
     staff: Callable[[], tuple[DistrictId, str]]
+    hold_back: Callable[[], None]
 
 
 def blueprint(parts: GuardianParts) -> Blueprint:
@@ -40,6 +44,7 @@ def blueprint(parts: GuardianParts) -> Blueprint:
     @pages.post("/privacy/request")
     @public("anybody may ask; the answer is the same whatever is asked")
     def send() -> str:
+        parts.hold_back()
         parts.requests.open(request.form.get("district", "")[:63], request.form.get("text", ""))
         return render_template("privacy/request.html", asked="", longest=LONGEST, sent=True)
 

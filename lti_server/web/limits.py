@@ -20,6 +20,8 @@ from lti_server.errors import TooManyRequests
 PER_ADDRESS = "6000 per minute"
 # A letter costs more than a page, and goes to somebody who may not have asked: some classes at once, and no flood.
 LETTERS_PER_ADDRESS = "120 per hour"
+# Somebody has to read each of them.
+REQUESTS_PER_ADDRESS = "60 per hour"
 
 
 class Limit:
@@ -55,6 +57,6 @@ def init_limits(app: Flask, key: bytes, redis_url: str | None, blueprints: Seque
     Launches, lessons and progress are not counted: a school's launches come from one address within a minute, and each
     of these requests is held by a signature or a token of 256 bits, which no number of guesses finds.
     """
-    check = Limit(key, redis_url, app.config.get("LIMIT_PER_ADDRESS", PER_ADDRESS))
+    check = Limit(key, redis_url, PER_ADDRESS)
     for name in blueprints:
         app.before_request_funcs.setdefault(name, []).append(check)

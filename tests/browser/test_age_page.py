@@ -13,7 +13,7 @@ from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
 from tests.browser.real_server import RealServer
 from tests.browser.test_signing_in import WORDS as SIGN_IN
 from tests.browser.test_signing_in import seen, server
-from tests.functional.sign_in.test_ages import AGED
+from tests.functional.sign_in.aged import AGED
 
 __all__ = ["server"]
 

@@ -10,7 +10,7 @@ from lti_server.app import House
 from lti_server.errors import NotFound
 from lti_server.sign_in_parts import SignInHouse
 from tests import world
-from tests.functional.sign_in.test_ages import AGED, born, sources, years
+from tests.functional.sign_in.aged import AGED, born, sources, years
 from tests.peers.bare_platform import Platform
 
 

@@ -19,7 +19,7 @@ from lti_server.privacy.rights import Asked
 from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.functional.restored import Monday, doctor, elsewhere, monday, run, site
-from tests.functional.sign_in.test_ages import AGED
+from tests.functional.sign_in.aged import AGED
 
 __all__ = ["elsewhere", "monday", "site"]
 

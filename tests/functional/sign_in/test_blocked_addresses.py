@@ -11,8 +11,8 @@ from lti_server.ids import PersonId
 from lti_server.privacy.districts import District
 from lti_server.sign_in_parts import SignInHouse
 from tests import world
+from tests.functional.sign_in.aged import AGED
 from tests.functional.sign_in.conftest import Provider, sign_in
-from tests.functional.sign_in.test_ages import AGED
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def claims(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Respo
         for method, act in (("GET", ""), ("GET", "/go"), ("POST", ""))
     ]
     with here.house.database.tenant(other.district.id) as connection:
-        connection.execute(sa.text("DELETE FROM tenant_claim"))
+        connection.execute(sa.text("DELETE FROM tenant_claim WHERE id = :id"), {"id": theirs})
     assert {one.status_code for one in (none, *refused)} == {404}
     return [none, *refused]
 
