@@ -267,10 +267,11 @@ def _requests(house: House) -> Any:
             raise NotFound("Sign in as an administrator of the district.")
         return found.district_id, f"session:{found.id}"
 
+    key, rights = house.ring.signing_keys("limits")[0], house.rights
+    hold_back = Limit(key, house.settings.redis_url, REQUESTS_PER_ADDRESS, of="requests")
     parts = guardian_views.GuardianParts(
-        requests=house.rights.requests, own=house.rights.own_requests, staff=staff,
-        hold_back=Limit(house.ring.signing_keys("limits")[0], house.settings.redis_url, REQUESTS_PER_ADDRESS, of="requests"),
-    )  # fmt: skip
+        requests=rights.requests, own=rights.own_requests, staff=staff, hold_back=hold_back
+    )
     return guardian_views.blueprint(parts)
 
 
