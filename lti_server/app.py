@@ -129,7 +129,7 @@ def _ways_in(house: House) -> list[Any]:
     signing_in, base_url, trial = SignInHouse(house), house.settings.base_url, _trials(house)
     own_door = OwnDoorHouse(house)
     parts = sign_in_views.SignInParts(
-        sign_in=signing_in.sign_in, link=linking_views.finished(signing_in.linking),
+        proving=signing_in.proving, sign_in=signing_in.sign_in, link=linking_views.finished(signing_in.linking),
         trial=partial(trial_views.arrived, trial), describe=house.registry.manifest,
         sessions=signing_in.sessions, ways=signing_in.ways,
         by_email=lambda: bool(own_door.desks(False)), home=lambda: url_for("learn.index"), base_url=base_url,

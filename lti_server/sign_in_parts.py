@@ -20,6 +20,7 @@ from lti_server.accounts.live_sessions import LiveSessions
 from lti_server.accounts.model import Kind
 from lti_server.accounts.person_sessions import PersonSessions
 from lti_server.accounts.provider_connections import ProviderConnections
+from lti_server.accounts.proving import Proving
 from lti_server.accounts.sign_in import SignIn
 from lti_server.accounts.sign_in_states import SignInStates
 from lti_server.accounts.tenant_claims import TenantClaims
@@ -150,14 +151,20 @@ class SignInHouse:
         )
 
     @cached_property
+    def proving(self) -> Proving:
+        of = self.of
+        return Proving(
+            states=SignInStates(of.ring, of.clock), connections=self.connections, connector=of.connector,
+            unknown_tenant=self.waiting.seen, base_url=of.settings.base_url,
+        )  # fmt: skip
+
+    @cached_property
     def sign_in(self) -> SignIn:
         of = self.of
         return SignIn(
-            database=of.database, states=SignInStates(of.ring, of.clock), connections=self.connections,
-            connector=of.connector, district=of.entered, policies=of.policies,
-            intake=lambda provider: ContractIntake(provider, of.policies, of.clock),
-            same_person=of.rights.shared_ids, unknown_tenant=self.waiting.seen,
-            base_url=of.settings.base_url, clock=of.clock,
+            database=of.database, proving=self.proving, connections=self.connections, district=of.entered,
+            policies=of.policies, intake=lambda provider: ContractIntake(provider, of.policies, of.clock),
+            same_person=of.rights.shared_ids, clock=of.clock,
         )  # fmt: skip
 
     @cached_property
@@ -184,7 +191,8 @@ class SignInHouse:
     def linking(self) -> Linking:
         of = self.of
         return Linking(
-            database=of.database, district=of.entered, sign_in=self.sign_in, merge=of.rights.merge,
+            database=of.database, district=of.entered, proving=self.proving, sign_in=self.sign_in,
+            merge=of.rights.merge,
             intake=lambda provider: ContractIntake(provider, of.policies, of.clock),
             manifest=self.connections.connectable, clock=of.clock,
         )  # fmt: skip

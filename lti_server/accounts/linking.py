@@ -19,12 +19,14 @@ from sqlalchemy.engine import Connection
 from lti_server.accounts import ages
 from lti_server.accounts import store as people
 from lti_server.accounts.adult_providers import lets_in
+from lti_server.accounts.arrivals import STAFF, Arrival
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.merging import Merge, Preview, Way, Why
 from lti_server.accounts.model import Kind, Known
 from lti_server.accounts.own_door import OwnSession
 from lti_server.accounts.person_signals import held
-from lti_server.accounts.sign_in import STAFF, Arrival, Begun, SignIn
+from lti_server.accounts.proving import Begun, Proving
+from lti_server.accounts.sign_in import SignIn
 from lti_server.accounts.sign_in_reasons import not_linked
 from lti_server.accounts.sign_in_states import SignInState
 from lti_server.db import Database
@@ -105,6 +107,7 @@ class Linking:
         *,
         database: Database,
         district: Callable[[Connection], District],
+        proving: Proving,
         sign_in: SignIn,
         merge: Merge,
         intake: Callable[[str], Intake],
@@ -113,6 +116,7 @@ class Linking:
     ) -> None:
         self._database = database
         self._district = district
+        self._proving = proving
         self._sign_in = sign_in
         self._merge = merge
         self._intake = intake
@@ -124,7 +128,7 @@ class Linking:
 
         Raises:
             LinkRefused: `link-not-fresh`; the session is too old to stand for the person.
-            NotFound, SignInRefused, ProviderFailed: as `SignIn.begin`.
+            NotFound, SignInRefused, ProviderFailed: as `Proving.begin`.
         """
         now = self._clock.now()
         with self._database.tenant(who.district_id) as connection:
@@ -132,7 +136,7 @@ class Linking:
             began = connection.execute(_BEGAN, {"session": who.id, "person": who.person_id}).scalar_one_or_none()
         if began is None or now - began > FRESH:
             raise not_linked("link-not-fresh")
-        begun = self._sign_in.begin(provider, slug=slug, locale=locale, link=who.district_id)
+        begun = self._proving.begin(provider, slug=slug, locale=locale, link=who.district_id)
         values = {
             "id": new_id(), "district": who.district_id, "hash": token_hash(begun.issued.state.intent),
             "person": who.person_id, "session": who.id, "provider": provider, "now": now, "until": now + INTENT_LIFE,
@@ -151,7 +155,7 @@ class Linking:
         """
         intent = self._spend(state)
         try:
-            connected, identity = self._sign_in.proven(state, params)
+            connected, identity = self._proving.proven(state, params)
             if connected.district_id != intent.district_id:
                 raise not_linked("link-other-district")
             with self._database.tenant(intent.district_id) as connection:

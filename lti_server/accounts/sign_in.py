@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,44 +12,24 @@ from sqlalchemy.engine import Connection
 from lti_server.accounts import ages, kept_tokens
 from lti_server.accounts import store as people
 from lti_server.accounts.adult_providers import contract_lets, lets_in
+from lti_server.accounts.arrivals import Arrival
 from lti_server.accounts.intake import Intake
-from lti_server.accounts.model import Kept, Kind, Known, Subject
-from lti_server.accounts.person_sessions import Opened, open_session, provider_session_hash
+from lti_server.accounts.model import Kept, Kind, Known
+from lti_server.accounts.person_sessions import Opened, open_session
 from lti_server.accounts.person_signals import held
 from lti_server.accounts.provider_connections import Connected, ProviderConnections
+from lti_server.accounts.proving import Proving
 from lti_server.accounts.shared_id import SamePerson
 from lti_server.accounts.sign_in_reasons import refused
-from lti_server.accounts.sign_in_states import IssuedSignIn, SignInState, SignInStates
+from lti_server.accounts.sign_in_states import SignInState
 from lti_server.db import Database
-from lti_server.errors import (
-    InvalidInput,
-    NotFound,
-    ProviderFailed,
-    ProviderLimitsUs,
-    ProviderRejectedUs,
-)
-from lti_server.ids import Clock, ContractId, DistrictId, PersonId
+from lti_server.ids import Clock, ContractId, PersonId
 from lti_server.privacy import log
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.districts import District
 from lti_server.privacy.model import Purpose
-from lti_server.providers.connector import Connector
-from lti_server.providers.faults import server_errors
 from lti_server.providers.manifest import Capability
-from lti_server.providers.records import PersonRole, SourceIdentity
-from lti_server.providers.spi import AuthorizeRequest, Callback
-
-LONGEST_KEY = 255
-MOST_KEYS = 3 + 8  # issuer, client and subject, and a few former ids
-STAFF = frozenset({PersonRole.TEACHER, PersonRole.STAFF})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """Where to send the browser, and what binds the sign-in to it."""
-
-    address: str
-    issued: IssuedSignIn
+from lti_server.providers.records import SourceIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,69 +41,28 @@ class SignedIn:
 
 
 class SignIn:
-    """The use cases of `/auth/<provider>/…`. A provider is called outside any transaction."""
+    """Lets in who has proven who they are."""
 
     def __init__(
         self,
         *,
         database: Database,
-        states: SignInStates,
+        proving: Proving,
         connections: ProviderConnections,
-        connector: Connector,
         district: Callable[[Connection], District],
         policies: Policies,
         intake: Callable[[str], Intake],
         same_person: SamePerson,
-        unknown_tenant: Callable[[str, str], None],
-        base_url: str,
         clock: Clock,
     ) -> None:
         self._database = database
-        self._states = states
+        self._proving = proving
         self._connections = connections
-        self._connector = connector
         self._district = district
         self._policies = policies
         self._intake = intake
         self._same_person = same_person
-        self._unknown_tenant = unknown_tenant
-        self._base_url = base_url
         self._clock = clock
-
-    def begin(self, provider: str, *, slug: str = "", locale: str = "", link: DistrictId | None = None) -> Begun:
-        """Send somebody to a provider: by their district's connection, or by the operator's application.
-
-        `link`: in whose district somebody is signed in who links the account (accounts/linking.py); nobody is let in.
-
-        Raises:
-            NotFound: no such plugin runs.
-            SignInRefused: `not-connected`; nobody here signs in with this provider like that.
-            ProviderFailed: the provider does not say where to go.
-        """
-        self._connections.connectable(provider)
-        found = self._connections.of_district(slug, provider)[:1] if slug else []
-        config = found[0].config if found else (None if slug else self._connections.application_of(provider))
-        if config is None:
-            raise refused("not-connected")
-        issued = self._states.issue(provider, found[0].id if found else None, link)
-        login = self._connector.login(provider, config)
-        with server_errors(provider):
-            address = login.authorize(
-                AuthorizeRequest(
-                    redirect_uri=self._redirect_uri(provider), state=issued.text, nonce=issued.state.nonce,
-                    code_verifier=issued.state.code_verifier, tenant=(found[0].tenant or "") if found else "",
-                    locale=locale,
-                )
-            )  # fmt: skip
-        return Begun(address=address, issued=issued)
-
-    def state(self, provider: str, params: Mapping[str, str], cookies: Mapping[str, str]) -> SignInState:
-        """The sign-in that a callback ends; the browser's own.
-
-        Raises:
-            SignInRefused: as `SignInStates.read`.
-        """
-        return self._states.read(provider, params.get("state", ""), cookies)
 
     def finish(self, state: SignInState, params: Mapping[str, str], *, locale: str = "") -> SignedIn:
         """Exchange the code, and let in whoever it is, by the connection of their tenant.
@@ -136,79 +73,8 @@ class SignIn:
         Raises:
             SignInRefused: with a reason of docs/reference/sign-in-refusals.md.
         """
-        connected, identity = self.proven(state, params)
+        connected, identity = self._proving.proven(state, params)
         return self._admit(connected, identity, locale)
-
-    def proven(self, state: SignInState, params: Mapping[str, str]) -> tuple[Connected, SourceIdentity]:
-        """Who somebody is at the provider, and by which connection. Nothing is kept, and nobody is let in.
-
-        Raises:
-            SignInRefused: as `finish`.
-        """
-        identity = self._exchange(state, params)
-        return self._of(state, identity), identity
-
-    def _exchange(self, state: SignInState, params: Mapping[str, str]) -> SourceIdentity:
-        config = self._config(state)
-        login = self._connector.login(state.provider, config)
-        callback = Callback(
-            redirect_uri=self._redirect_uri(state.provider), params=params, nonce=state.nonce,
-            code_verifier=state.code_verifier,
-        )  # fmt: skip
-        try:
-            with server_errors(state.provider):
-                found = login.exchange(callback)
-        except ProviderRejectedUs as error:
-            raise refused("declined") from error
-        except ProviderLimitsUs as error:
-            raise refused("busy") from error
-        except (ProviderFailed, InvalidInput) as error:
-            raise refused("provider-failed", internal=error.detail) from error
-        whose = isinstance(found, SourceIdentity)
-        keys = (found.issuer, found.client_id, found.subject, *found.person.legacy_ids) if whose else ()
-        if not keys or not all(map(_is_key, keys)) or len(keys) > MOST_KEYS:
-            raise refused("provider-failed")
-        return found
-
-    def _config(self, state: SignInState) -> Mapping[str, object]:
-        begun = self._begun(state)
-        if begun is not None:
-            return begun.config
-        config = self._connections.application_of(state.provider)
-        if config is None:
-            raise refused("withdrawn")
-        return config
-
-    def _of(self, state: SignInState, identity: SourceIdentity) -> Connected:
-        """The connection of the identity's tenant: what a browser asked for before decides nothing (ADR 13).
-
-        What a district's own application says of tenants counts in that district alone.
-        """
-        begun = self._begun(state)
-        if begun is not None and begun.own_application and identity.tenant == (begun.tenant or ""):
-            return begun
-        if identity.tenant:
-            try:
-                found = self._connections.of_tenant(state.provider, identity.tenant)
-            except NotFound as error:
-                if begun is None or not begun.own_application:
-                    self._unknown_tenant(state.provider, identity.tenant)
-                raise refused("tenant-not-connected") from error
-            if begun is not None and begun.own_application and found.district_id != begun.district_id:
-                raise refused("tenant-not-connected")
-            return found
-        if begun is not None and begun.tenant is None:
-            return begun
-        raise refused("no-tenant")
-
-    def _begun(self, state: SignInState) -> Connected | None:
-        """The connection by which a sign-in began; none by the operator's application."""
-        if state.connection_id is None:
-            return None
-        try:
-            return self._connections.one(state.connection_id)
-        except NotFound as error:
-            raise refused("withdrawn") from error
 
     def _admit(self, connected: Connected, identity: SourceIdentity, locale: str) -> SignedIn:
         now = self._clock.now()
@@ -316,62 +182,6 @@ class SignIn:
         ):
             raise refused("outside-population")
 
-    def _redirect_uri(self, provider: str) -> str:
-        return f"{self._base_url}/auth/{provider}/callback"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """Who comes by which connection, before anything is written."""
-
-    connected: Connected
-    identity: SourceIdentity
-    district: District
-    now: datetime
-
-    @property
-    def today(self) -> date:
-        return self.now.astimezone(self.district.zone).date()
-
-    @property
-    def subject(self) -> Subject:
-        return self._subject(self.identity.subject)
-
-    @property
-    def former(self) -> tuple[Subject, ...]:
-        """By which else the provider knows the same person; its own word, and within the same issuer and client."""
-        return tuple(map(self._subject, self.identity.person.legacy_ids))
-
-    def told(self) -> dict[str, tuple[bytes, Mapping[str, object]]]:
-        """For blocks, which hold under a former id, too."""
-        keys = self.district.keys
-        every = (self.subject, *self.former)
-        return {str(number): (people.subject_hash(keys, one), self.said) for number, one in enumerate(every)}
-
-    def _subject(self, subject: str) -> Subject:
-        who = self.identity
-        return Subject(provider=self.connected.provider, issuer=who.issuer, client_id=who.client_id, subject=subject)
-
-    @property
-    def session_hash(self) -> bytes | None:
-        """What the provider calls this sign-in, keyed; none where it has no name, or one that nobody could ask for."""
-        who, keys = self.identity, self.district.keys
-        called = who.provider_session_id
-        return provider_session_hash(keys, who.issuer, who.client_id, called) if _is_key(called) else None
-
-    @property
-    def kind(self) -> Kind:
-        return Kind.STAFF if self.identity.person.role in STAFF else Kind.PUPIL
-
-    @property
-    def said(self) -> dict[str, object]:
-        """What the provider tells, by the names of the schedule; the subject is `sub`, a former one is not kept."""
-        return {**self.identity.person.without({"legacy_ids"}).present(), "sub": self.identity.subject}
-
-
-def _is_key(text: object) -> bool:
-    return isinstance(text, str) and 0 < len(text) <= LONGEST_KEY and "\x00" not in text and not _HALF.search(text)
-
 
 def _entry(
     arrival: Arrival, person_id: PersonId | None, payload: Mapping[str, object], elements: Sequence[str] = ()
@@ -386,7 +196,6 @@ def _entry(
     )  # fmt: skip
 
 
-_HALF = re.compile("[\ud800-\udfff]")
 _STANDING = sa.text("SELECT epoch FROM grants WHERE id = :grant AND state = 'active' AND 'signin' = ANY (uses)")
 # The contract at the moment of use, whatever the database was last held to.
 _WITHIN = sa.text("SELECT population_has_person(CAST(:named AS jsonb), :provider, :person)")

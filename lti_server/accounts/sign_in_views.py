@@ -10,7 +10,8 @@ from flask_babel import get_locale
 
 from lti_server.accounts.browser_states import LONGEST_LOGIN_S
 from lti_server.accounts.person_sessions import SESSION_LIFE, PersonSessions
-from lti_server.accounts.sign_in import Begun, SignIn
+from lti_server.accounts.proving import Begun, Proving
+from lti_server.accounts.sign_in import SignIn
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.sign_in_states import COOKIE_PREFIX, SignInState
 from lti_server.errors import SignInRefused
@@ -33,6 +34,7 @@ class SignInParts:
     `by_email`: whether some come by e-mail.
     """
 
+    proving: Proving
     sign_in: SignIn
     link: Callable[[SignInState, Mapping[str, str]], str]
     sessions: PersonSessions
@@ -60,7 +62,7 @@ def blueprint(parts: SignInParts) -> Blueprint:
     @public("the way to a provider")
     def login(provider: str) -> Response:
         slug = request.args.get("district", "").strip().lower()[:63]
-        return _away(parts.sign_in.begin(provider, slug=slug, locale=_locale()), cookies)
+        return _away(parts.proving.begin(provider, slug=slug, locale=_locale()), cookies)
 
     @pages.get("/auth/<provider>/callback")
     @public("the state is bound to the browser")
@@ -83,7 +85,7 @@ def _finished(parts: SignInParts, provider: str, params: Mapping[str, str], cook
     """Somebody comes back from where they were sent."""
     session = request.cookies.get(COOKIE, "")
     try:
-        state = parts.sign_in.state(provider, params, request.cookies)
+        state = parts.proving.state(provider, params, request.cookies)
     except SignInRefused as refusal:
         # The same answer twice (a reload, the way back): whoever is in already goes on.
         if refusal.reason == "other-browser" and parts.sessions.of(session) is not None:
@@ -119,7 +121,7 @@ def _initiated(parts: SignInParts, provider: str, params: Mapping[str, str], coo
         raise refused("declined")
     if request.cookies.get(GUARD):
         raise refused("in-a-circle")
-    response = _away(parts.sign_in.begin(provider, locale=_locale()), cookies)
+    response = _away(parts.proving.begin(provider, locale=_locale()), cookies)
     cookies.guard(response)
     return response
 

@@ -9,12 +9,12 @@ from uuid import UUID
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import get_locale
 
+from lti_server.accounts.arrivals import STAFF
 from lti_server.accounts.check_words import fields
 from lti_server.accounts.connecting import Connecting
 from lti_server.accounts.connection_checks import ConnectionChecks
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission
-from lti_server.accounts.sign_in import STAFF
 from lti_server.accounts.sign_in_views import SignInCookies
 from lti_server.accounts.tenant_claims import Claim, TenantClaims
 from lti_server.accounts.trial_sign_ins import Began, Sent, Trial, TrialKind, TrialSignIns

@@ -41,8 +41,8 @@ __all__ = ["clock", "on"]
 # Ways that are not gone in the life of a connection to an LMS, and where a test goes them. No LMS gives a token that
 # could be given back.
 NOT_HERE = {
-    "lti_server/accounts/sign_in.py SignIn._exchange": "tests/functional/sign_in",
-    "lti_server/accounts/sign_in.py SignIn.begin": "tests/functional/sign_in",
+    "lti_server/accounts/proving.py Proving._exchange": "tests/functional/sign_in",
+    "lti_server/accounts/proving.py Proving.begin": "tests/functional/sign_in",
     "lti_server/accounts/connection_checks.py _Asking._client": "tests/functional/sign_in/test_connection_checks.py",
     "lti_server/accounts/connection_checks.py _Asking._tenants": "tests/functional/sign_in/test_connection_checks.py",
     "lti_server/accounts/connection_checks.py _Asking._where": "tests/functional/sign_in/test_connection_checks.py",

@@ -42,7 +42,7 @@ KNOWN = {
         PROVIDERS + "preview.py preview: source.pages",
     ],
     "sends a browser to a provider to sign in, with this server's name there and a state that names nobody": [
-        "lti_server/accounts/sign_in.py SignIn.begin: login.authorize",
+        "lti_server/accounts/proving.py Proving.begin: login.authorize",
         "lti_server/accounts/trial_sign_ins.py TrialSignIns.begin: login.authorize",
         "lti_server/accounts/connection_checks.py _Asking._where: login.authorize",
         "lti_server/accounts/trial_views.py _away: redirect",
@@ -50,7 +50,7 @@ KNOWN = {
         "lti_server/accounts/sign_in_views.py _to: redirect",
     ],
     "asks a provider who somebody is, by the code with which that one's browser came": [
-        "lti_server/accounts/sign_in.py SignIn._exchange: login.exchange",
+        "lti_server/accounts/proving.py Proving._exchange: login.exchange",
         "lti_server/accounts/trial_sign_ins.py TrialSignIns.identity: login.exchange",
         "lti_server/accounts/connection_checks.py _Asking._client: login.exchange",
         PROVIDERS + "oauth.py OAuth.__init__: OAuth2Client",

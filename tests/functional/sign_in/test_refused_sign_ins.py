@@ -17,7 +17,7 @@ from lti_server_oidc import OpenIdConnect
 from werkzeug.test import TestResponse
 
 from lti_server.accounts.provider_connections import Connected
-from lti_server.accounts.sign_in import SignIn
+from lti_server.accounts.proving import Proving
 from lti_server.app import House
 from lti_server.errors import Conflict, ContractForbids, InvalidInput, NoContract
 from lti_server.privacy.districts import District
@@ -60,14 +60,14 @@ def back(browser: FlaskClient, provider: Provider, district: District) -> str:
 def test_a_connection_that_is_suspended_at_the_last_moment_lets_nobody_in(
     browser: FlaskClient, back: str, house: House, district: District, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of = SignIn._of
+    of = Proving._of
 
-    def then_suspended(self: SignIn, *said: Any) -> Connected:
+    def then_suspended(self: Proving, *said: Any) -> Connected:
         found = of(self, *said)
         house.grants.withdraw.suspend(district.id, found.grant_id, by="test")
         return found
 
-    monkeypatch.setattr(SignIn, "_of", then_suspended)
+    monkeypatch.setattr(Proving, "_of", then_suspended)
     assert reason(callback(browser, back)) == "withdrawn"
     nobody_is_in(house, district)
 
