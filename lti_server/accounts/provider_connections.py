@@ -65,6 +65,14 @@ class Opening:
 AS_EVER = Opening()
 
 
+class Paused(NotFound):
+    """A connection for signing in that is suspended: it is there, and lets nobody in for now."""
+
+    def __init__(self, district_id: DistrictId) -> None:
+        super().__init__("Signing in by this connection is paused.")
+        self.district_id = district_id
+
+
 class ProviderConnections:
     """Connects providers, and finds their connections. One transaction a use case."""
 
@@ -219,7 +227,7 @@ class ProviderConnections:
         """The live connection of a provider's tenant.
 
         Raises:
-            NotFound: no district has connected it.
+            NotFound: no district has connected it. Paused: one has, and has suspended it.
         """
         return self._by(Door.TENANT, self._doors().of(Door.TENANT, provider, tenant))
 
@@ -257,9 +265,11 @@ class ProviderConnections:
         with self._database.anyone() as connection:
             found = enter_by(connection, door, key)
             row = None if found is None else connection.execute(_ONE, {"id": found.target_id}).one_or_none()
-            if row is None:
-                raise NotFound("No district has connected this.")
-            return self._read(connection, row)
+            if row is not None:
+                return self._read(connection, row)
+            if found is not None and connection.execute(_PAUSED, {"id": found.target_id}).first() is not None:
+                raise Paused(found.district_id)
+            raise NotFound("No district has connected this.")
 
     def _read(self, connection: Connection, row: sa.Row[Any]) -> Connected:
         district = self._district(connection)
@@ -357,9 +367,6 @@ _LIVE = sa.text(
     "SELECT id, grant_id FROM provider_connection WHERE provider = :provider AND ended_at IS NULL"
     " AND tenant IS NOT DISTINCT FROM :tenant"
 )
-_OF_GRANT = sa.text(
-    "SELECT id, provider, tenant, sealed FROM provider_connection WHERE grant_id = :grant AND ended_at IS NULL"
-)
 _TENANTS = sa.text(
     "SELECT c.provider, c.tenant, c.grant_id, g.state FROM provider_connection c JOIN grants g ON g.id = c.grant_id"
     " WHERE c.ended_at IS NULL AND c.tenant IS NOT NULL ORDER BY c.provider, c.tenant"
@@ -368,6 +375,10 @@ _STANDING = """
 SELECT c.id, c.grant_id, c.provider, c.tenant, c.sealed FROM provider_connection c JOIN grants g ON g.id = c.grant_id
 WHERE c.ended_at IS NULL AND g.state = 'active' AND 'signin' = ANY (g.uses)
 """
+_PAUSED = sa.text(
+    "SELECT 1 FROM provider_connection c JOIN grants g ON g.id = c.grant_id"
+    " WHERE c.id = :id AND c.ended_at IS NULL AND g.state = 'suspended' AND 'signin' = ANY (g.uses)"
+)
 _ONE = sa.text(_STANDING + "AND c.id = :id")
 _EVERY = sa.text(_STANDING + "AND c.provider = :provider ORDER BY c.connected_at, c.id")
 _OF_GRANT = sa.text(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lti_server.accounts.arrivals import has_keys
-from lti_server.accounts.provider_connections import Connected, ProviderConnections
+from lti_server.accounts.provider_connections import Connected, Paused, ProviderConnections
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.sign_in_states import IssuedSignIn, SignInState, SignInStates
 from lti_server.errors import InvalidInput, NotFound, ProviderFailed, ProviderLimitsUs, ProviderRejectedUs
@@ -127,6 +127,9 @@ class Proving:
         if identity.tenant:
             try:
                 found = self._connections.of_tenant(state.provider, identity.tenant)
+            except Paused as error:
+                ours = begun is None or not begun.own_application or begun.district_id == error.district_id
+                raise refused("paused" if ours else "tenant-not-connected") from error
             except NotFound as error:
                 if begun is None or not begun.own_application:
                     self._unknown_tenant(state.provider, identity.tenant)

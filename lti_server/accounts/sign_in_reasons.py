@@ -14,6 +14,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "tenant-not-connected": N_("Your school is not connected here. Ask your administrator to connect it."),
         "no-tenant": N_("This account is not one of a school that is connected here. Use your school account."),
         "withdrawn": N_("Signing in this way is switched off for your school. Ask your administrator."),
+        "paused": N_("Signing in this way is paused for your school. Try again later, or ask your teacher."),
         "no-contract": N_("Your district has no contract in force for these lessons. Ask your administrator."),
         "provider-not-allowed": N_("Your district's contract does not name this way in. Ask your administrator."),
         "outside-population": N_("Your district's contract does not name your class. Ask your administrator."),
