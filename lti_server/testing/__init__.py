@@ -1,6 +1,7 @@
 """The contract kit for authors of provider plugins. It needs pytest and the SPI, nothing else of this server."""
 
 from lti_server.providers.spi import SPI_VERSION
+from lti_server.testing.forgeries import ID_TOKEN_CHECKS
 from lti_server.testing.login import LoginProviderContract
 from lti_server.testing.recorded import Exchange, FakeClock, RecordedTransport, UnrecordedRequest
 from lti_server.testing.roster import RosterSourceContract
@@ -9,6 +10,7 @@ from lti_server.testing.tenants import TenantListContract
 from lti_server.testing.waivers import waive
 
 __all__ = [
+    "ID_TOKEN_CHECKS",
     "SPI_VERSION",
     "Exchange",
     "FakeClock",

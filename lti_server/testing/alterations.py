@@ -104,13 +104,13 @@ def values_replaced(values: Collection[str], by: object) -> Alter:
     return alter
 
 
-def with_values(read: Any, values: Collection[str], by: object) -> Any:
-    """What was read, with every text that is one of `values` replaced."""
+def with_values(read: Any, values: Collection[object], by: object) -> Any:
+    """What was read, with every text or number that is one of `values` replaced."""
     if isinstance(read, dict):
         return {name: with_values(value, values, by) for name, value in read.items()}
     if isinstance(read, list):
         return [with_values(value, values, by) for value in read]
-    return by if isinstance(read, str) and read in values else read
+    return by if isinstance(read, str | int) and (type(read), read) in [(type(one), one) for one in values] else read
 
 
 def without_values(read: Any, values: Collection[str]) -> Any:

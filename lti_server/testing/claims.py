@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from lti_server.providers.errors import ProviderFault
 from lti_server.testing.alterations import with_more, with_values, without_values
-from lti_server.testing.contract import NAME_FIELDS, Run, instead
+from lti_server.testing.applying import only_where
+from lti_server.testing.contract import NAME_FIELDS, instead
 from lti_server.testing.recorded import UnrecordedRequest, exchanges
 from lti_server.testing.signing_in import SigningIn
 
@@ -21,22 +22,25 @@ UNHEARD_OF: Final = {
     "y_of_tomorrow": [CANARY],
 }
 ODD_IDS: Final = ("a\x00b", "a\ud800b", "x" * 100_000, "\u202eid", "<b>")
+TOLD: Final = (*NAME_FIELDS, "email", "phone", "username")
 UNVERIFIED: Final = (False, None, "false", "", 0)
 
 
 class ClaimChecks(SigningIn):
     """Nobody is kept out for what is withheld, nobody is let in without an id, and nothing unasked for comes out."""
 
+    @only_where(lambda self: self.told("email"), "the recording has no e-mail")
     def test_a_missing_email_keeps_nobody_out(self) -> None:
         """Schools withhold e-mail addresses; whoever has none is the same person."""
-        emails = self._values("email")
+        emails = self.told("email")
         run = self.run(self.id_tokens.everywhere(lambda read: without_values(read, emails)))
         self.same_person(run, "a missing e-mail")
         assert all(not person.email for person in run.people), "an e-mail comes out that no answer holds"
 
+    @only_where(lambda self: self.told(*TOLD), "the recording tells nothing that could be declined")
     def test_a_declined_scope_keeps_nobody_out(self) -> None:
         """Whoever agrees to less than was asked for is the same person, with less known of them."""
-        told = self._values(*NAME_FIELDS, "email", "phone", "username")
+        told = self.told(*TOLD)
 
         def less(read: Any) -> Any:
             kept = without_values(read, told)
@@ -65,41 +69,44 @@ class ClaimChecks(SigningIn):
         assert run.identity is not None
         assert CANARY not in str(dataclasses.asdict(run.identity)), "what the manifest does not name comes out"
 
+    @only_where(lambda self: self.told(*NAME_FIELDS, "email"), "the recording has no name and no e-mail")
     def test_a_megabyte_is_borne_or_refused(self) -> None:
         """Endless names and e-mails end in the same person or in a fault of the interface."""
-        for values in (self._values(*NAME_FIELDS), self._values("email")):
+        for values in (self.told(*NAME_FIELDS), self.told("email")):
             run = self.run(self.replaced(values, "x" * 1_000_000))
             if not isinstance(run.error, ProviderFault):
                 self.same_person(run, "a megabyte of text")
 
+    @only_where(
+        lambda self: self._ids(), "no answer holds the subject, and `subject_from` does not say what it is from"
+    )
     def test_nobody_comes_in_without_an_id(self) -> None:
         """An id that is absent, empty or no text is nobody's: each of them would be one account for all who lack it."""
-        for subject in self._ids():
-            nothing: tuple[object, ...] = (None, "", [], {}, False)
-            for value in nothing:
-                run = self.run(self.replaced({subject}, value))
-                self.nobody(run, f"the id {value!r}")
+        nothing: tuple[object, ...] = (None, "", [], {}, False)
+        for value in nothing:
+            run = self.run(self.replaced(self._ids(), value))
+            self.nobody(run, f"the id {value!r}")
 
+    @only_where(
+        lambda self: self._ids(), "no answer holds the subject, and `subject_from` does not say what it is from"
+    )
     def test_an_odd_id_is_no_bare_error(self) -> None:
         """An id with hostile characters is taken as it is, asked for, or refused with a fault of the interface."""
         told = (ProviderFault, UnrecordedRequest)
-        for subject in self._ids():
-            for value in ODD_IDS:
-                run = self.run(self.replaced({subject}, value), may_ask_on=True)
-                assert run.error is None or isinstance(run.error, told), instead(run, f"the id {value[:9]!r}")
-                assert run.identity is None or run.identity.subject != subject, "an odd id is the account of another"
+        good = self.good().identity
+        for value in ODD_IDS:
+            run = self.run(self.replaced(self._ids(), value), may_ask_on=True)
+            assert run.error is None or isinstance(run.error, told), instead(run, f"the id {value[:9]!r}")
+            same = run.identity is not None and good is not None and run.identity.subject == good.subject
+            assert not same, "an odd id is the account of another"
 
-    def _values(self, *names: str) -> set[str]:
-        good: Run = self.good()
-        return {getattr(person, name) for person in good.people for name in names} - {""}
-
-    def _ids(self) -> list[str]:
-        """The id of who signed in, where an answer holds it as a text of its own."""
+    def _ids(self) -> Collection[object]:
+        """The recorded values that make the subject, where an answer holds each as a value of its own."""
         who = self.good().identity
         assert who is not None
         answers = [one.body for one in exchanges(self._said("recording"))] + [self.id_tokens.claims]
-        held = [read for read in answers if with_values(read, {who.subject}, None) != read]
-        return [who.subject] if held else []
+        values = self.subject_from or (who.subject,)
+        return values if all(with_values(answers, [one], None) != answers for one in values) else ()
 
 
 def _is_verified(name: object) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,9 +37,11 @@ from lti_server.testing.alterations import (
     nonsense,
     silence_from,
 )
+from lti_server.testing.applying import checks_of, is_the_kits, may_not_apply, only_where
 from lti_server.testing.conformance import faults_of
 from lti_server.testing.leaks import overheard, texts_of
 from lti_server.testing.recorded import NOON, Alter, FakeClock, RecordedTransport, Recording, exchanges
+from lti_server.testing.summary import summary_of
 
 NAME_FIELDS = ("given_name", "middle_name", "family_name", "full_name", "preferred_name")
 SHORTEST_TELLING = 3
@@ -66,13 +67,17 @@ class Run:
 
 
 class ProviderContract:
-    """Subclasses say `provider`, `config` and `recording`; `now` is the time at which the recording was made."""
+    """Subclasses say `provider`, `config` and `recording`; `now` is the time at which the recording was made.
+
+    `does_not_apply` names each check that asks nothing of this provider, with the reason.
+    """
 
     provider: ClassVar[type]
     config: ClassVar[Mapping[str, object]] = {}
     recording: ClassVar[Recording]
     now: ClassVar[datetime] = NOON
     revoked_token: ClassVar[SourceToken] = SourceToken(value="token-to-revoke", kind=TokenKind.ACCESS)
+    does_not_apply: ClassVar[Mapping[str, str]] = {}
 
     def exercise(self, plugin: Any, run: Run) -> None:
         """The main use of the plugin; fills the run."""
@@ -80,15 +85,11 @@ class ProviderContract:
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
-    def _counted(cls, request: pytest.FixtureRequest) -> Iterator[None]:
-        """`pytest -s` prints how many of the checks the plugin keeps; one that is waived is not kept."""
-        before = request.session.testsfailed
-        yield
-        checks = [one for one in request.session.items if one.parent is request.node]
-        waived = sum(hasattr(getattr(one, "function", None), "waived") for one in checks)
-        kept = len(checks) - waived - (request.session.testsfailed - before)
-        said = f", {waived} waived" if waived else ""
-        sys.stdout.write(f"\n{cls.__module__}.{cls.__name__}: {kept} of {len(checks)} checks kept{said}\n")
+    def _counted(cls, request: pytest.FixtureRequest) -> None:
+        """At the end of the run stands how many of the checks the plugin keeps, and what is left out, and why."""
+        items = [one for one in request.session.items if one.parent is request.node]
+        manifest = getattr(getattr(cls, "provider", None), "manifest", None)
+        summary_of(request.config).follow(cls, getattr(manifest, "name", "a plugin"), items)
 
     # How the checks run the plugin
 
@@ -141,11 +142,24 @@ class ProviderContract:
         for ordinal in range(len(self.good().transport.sent)):
             yield ordinal, self.run(make(ordinal))
 
+    def asks(self) -> bool:
+        """Whether a good run asks the provider anything: a receiver may know its keys."""
+        return bool(self.good().transport.sent)
+
     def _said(self, name: str) -> Any:
         assert hasattr(self, name), f"{type(self).__name__} must say `{name} = …`"
         return getattr(self, name)
 
     # The checks
+
+    def test_every_check_stands(self) -> None:
+        """No check is taken away or replaced; what is said not to apply is one that may not, and has its reason."""
+        for name in checks_of(type(self)):
+            assert is_the_kits(getattr(type(self), f"test_{name}", None)), f"{name} is taken away or replaced"
+        for name, reason in self.does_not_apply.items():
+            known = may_not_apply(getattr(type(self), f"test_{name}", None))
+            assert known, f"there is no check named {name} that could not apply"
+            assert reason.strip(), f"`does_not_apply` says of {name}, and not why"
 
     def test_manifest_and_class_agree(self) -> None:
         """The manifest is sound, fits this interface, and declares exactly the capabilities that the class has."""
@@ -183,6 +197,7 @@ class ProviderContract:
         left = [one for number, one in enumerate(exchanges(self.recording)) if number not in used]
         assert not left, f"nothing asks for {left[0].method} {left[0].url}"
 
+    @only_where(lambda self: self.asks(), "the plugin asks its provider nothing")
     def test_hosts_are_declared(self) -> None:
         """Nothing is called that the manifest does not name."""
         allowed = self.manifest.hosts_for(self.manifest.read_config(self.config))
@@ -199,6 +214,7 @@ class ProviderContract:
         for result, kind in results:
             assert list(faults_of(result, kind, kind.__name__)) == []
 
+    @only_where(lambda self: self.asks(), "the plugin asks its provider nothing")
     def test_a_rate_limit_is_told_with_its_seconds(self) -> None:
         """429 at any request becomes RateLimited with the wait, told in seconds or as a date."""
         for told, seconds in LIMITS.items():
@@ -206,11 +222,13 @@ class ProviderContract:
                 assert isinstance(run.error, RateLimited), instead(run, f"429 at request {ordinal}")
                 assert run.error.retry_after_s == seconds, f"the wait is {seconds} s at request {ordinal}"
 
+    @only_where(lambda self: self.asks(), "the plugin asks its provider nothing")
     def test_refused_credentials_are_told(self) -> None:
         """401 at any request becomes RejectedCredentials: it is no empty answer, and no outage."""
         for ordinal, run in self.altered(partial(from_then_on, status=401)):
             assert isinstance(run.error, RejectedCredentials), instead(run, f"401 at request {ordinal}")
 
+    @only_where(lambda self: self.asks(), "the plugin asks its provider nothing")
     def test_an_outage_is_told(self) -> None:
         """5xx and silence at any request become Unavailable: the caller tries again, and nothing is lost."""
         makers: Sequence[Callable[[int], Alter]] = (
@@ -222,6 +240,7 @@ class ProviderContract:
             for ordinal, run in self.altered(make):
                 assert isinstance(run.error, Unavailable), instead(run, f"an outage at request {ordinal}")
 
+    @only_where(lambda self: self.asks(), "the plugin asks its provider nothing")
     def test_a_broken_answer_is_told(self) -> None:
         """Nonsense at any request becomes BrokeContract or Unavailable: never a bare KeyError, never silence."""
         bodies: list[bytes] = []
@@ -237,6 +256,7 @@ class ProviderContract:
                 good = isinstance(run.error, BrokeContract | Unavailable)
                 assert good, instead(run, f"{name} at request {ordinal}")
 
+    @only_where(lambda self: self._telling(self.good()), "nothing in configuration and recording is personal or secret")
     def test_nothing_personal_or_secret_is_said(self) -> None:
         """No log record, print, warning or exception holds a name, an e-mail, a token or a secret."""
         good = self.good()
@@ -267,23 +287,24 @@ class ProviderContract:
         named = [(str(name), value) for body in bodies for name, value in body.items()]
         return [value for name, value in named if name.endswith("_token") and isinstance(value, str)]
 
+    @only_where(lambda self: self.revocations(), "the plugin tells its provider of no revocation")
     def test_revoking_twice_is_fine(self) -> None:
-        """A token that is worthless already counts as revoked (RFC 7009 2.2); a plugin without revoke passes."""
-        if Capability.REVOKE not in self.manifest.capabilities:
-            return
-
-        def twice(plugin: Any, _run: Run) -> None:
-            plugin.revoke(self.revoked_token)
-            plugin.revoke(self.revoked_token)
-
-        told = [ordinal for ordinal, (method, _) in enumerate(self.run(use=twice).transport.sent) if method != "GET"]
-        gone: list[Alter | None] = [None]
-        if len(told) > 1:  # where a provider has nothing to tell it to, nothing is told
-            invalid = '{"error": "invalid_token"}'
-            gone += [from_then_on(told[-1], status=400, body=invalid), from_then_on(told[-1], status=200)]
-        for alter in gone:
-            run = self.run(alter, use=twice)
+        """A token that is worthless already counts as revoked (RFC 7009 2.2)."""
+        last, invalid = self.revocations()[-1], '{"error": "invalid_token"}'
+        for alter in (None, from_then_on(last, status=400, body=invalid), from_then_on(last, status=200)):
+            run = self.run(alter, use=self._revoke_twice)
             assert run.error is None, instead(run, "a second revocation")
+
+    def revocations(self) -> list[int]:
+        """At which requests a plugin that revokes a token twice tells its provider so."""
+        if Capability.REVOKE not in self.manifest.capabilities:
+            return []
+        sent = self.run(use=self._revoke_twice).transport.sent
+        return [ordinal for ordinal, (method, _) in enumerate(sent) if method != "GET"]
+
+    def _revoke_twice(self, plugin: Any, _run: Run) -> None:
+        plugin.revoke(self.revoked_token)
+        plugin.revoke(self.revoked_token)
 
 
 def instead(run: Run, after: str) -> str:

@@ -1,29 +1,42 @@
 """Checks of the sign-in contract: ID tokens that are not for this sign-in, client, time or from this provider.
 
-They ask nothing of a provider whose recording has no ID token.
+A provider whose recording has no ID token says so in `does_not_apply`, with `ID_TOKEN_CHECKS`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from lti_server.testing.applying import only_where
 from lti_server.testing.contract import Run
 from lti_server.testing.id_tokens import Claims
 from lti_server.testing.signing_in import SigningIn
 
 HOUR, DAY = 3_600, 86_400
+ID_TOKEN_CHECKS: Final = (
+    "a_forged_id_token_is_refused",
+    "an_id_token_for_others_is_refused",
+    "an_id_token_of_another_time_is_refused",
+    "an_id_token_of_another_sign_in_is_refused",
+    "the_nonce_goes_to_the_provider",
+)
+"""What is asked where the recording has an ID token, and of no provider of OAuth 2 alone."""
+
+with_id_token = only_where(lambda self: self.id_tokens.found, "the recording has no ID token")
 
 
 class IdTokenChecks(SigningIn):
     """OpenID Connect Core 1.0, 3.1.3.7, step by step, and RFC 8725."""
 
+    @with_id_token
     def test_a_forged_id_token_is_refused(self) -> None:
         """Unsigned, signed by a stranger, changed after signing, or signed with what everybody knows."""
         tokens = self.id_tokens
-        for what, token in tokens.forgeries().items() if tokens.found else ():
+        for what, token in tokens.forgeries().items():
             self.nobody(self.run(tokens.replaced_by(token)), f"an ID token with {what}")
 
+    @with_id_token
     def test_an_id_token_for_others_is_refused(self) -> None:
         """Of another issuer, or for another client, however well it is signed."""
         claims = self.id_tokens.claims
@@ -39,6 +52,7 @@ class IdTokenChecks(SigningIn):
         }
         self._refused(changes)
 
+    @with_id_token
     def test_an_id_token_of_another_time_is_refused(self) -> None:
         """Expired, from the future, without an end, or with times that are none."""
         claims, now = self.id_tokens.claims, int(self.now.timestamp())
@@ -51,6 +65,7 @@ class IdTokenChecks(SigningIn):
         }
         self._refused(changes)
 
+    @with_id_token
     def test_an_id_token_of_another_sign_in_is_refused(self) -> None:
         """Without the nonce, or with that of another browser."""
         claims = self.id_tokens.claims
@@ -61,15 +76,14 @@ class IdTokenChecks(SigningIn):
             "an ID token whose nonce is a list": {**claims, "nonce": [self.nonce]},
         }
         self._refused(changes)
-        if self.id_tokens.found:
-            another = self.run(use=self._in_another_browser)
-            self.nobody(another, "an ID token that is brought to another browser")
+        another = self.run(use=self._in_another_browser)
+        self.nobody(another, "an ID token that is brought to another browser")
 
+    @with_id_token
     def test_the_nonce_goes_to_the_provider(self) -> None:
         """As it was given: a provider can put nothing else into the token."""
-        if self.id_tokens.found:
-            asked = parse_qs(urlsplit(self.address()).query)
-            assert asked.get("nonce") == [self.nonce], "the address does not carry the nonce"
+        asked = parse_qs(urlsplit(self.address()).query)
+        assert asked.get("nonce") == [self.nonce], "the address does not carry the nonce"
 
     def _refused(self, changes: dict[str, Claims]) -> None:
         for what, run in self.claiming(changes):

@@ -21,9 +21,11 @@ class SigningIn(PeopleContract):
     """Subclasses say `provider`, `config` and `recording`.
 
     `callback` are the parameters with which the provider sends the browser back; a signed answer in the recording
-    is made for `nonce`, `redirect_uri` and the time `now`.
+    is made for `nonce`, `redirect_uri` and the time `now`. `subject_from` are the recorded values that the subject is
+    made from, where no answer holds it as it is.
     """
 
+    subject_from: ClassVar[Collection[object]] = ()
     callback: ClassVar[Mapping[str, str]] = {"code": "code-of-the-recording"}
     redirect_uri: ClassVar[str] = "https://lessons.example/auth/provider/callback"
     nonce: ClassVar[str] = "nonce-of-the-recording"
@@ -66,7 +68,7 @@ class SigningIn(PeopleContract):
         """What the recording has of them; none at a provider that speaks OAuth 2 alone."""
         return IdTokens(self._said("recording"))
 
-    def replaced(self, values: Collection[str], by: object) -> Alter:
+    def replaced(self, values: Collection[object], by: object) -> Alter:
         """As for every plugin, and in the claims of ID tokens, too."""
         return self.id_tokens.everywhere(lambda read: with_values(read, values, by))
 
@@ -100,13 +102,12 @@ class SigningIn(PeopleContract):
         return asked.index("POST") if "POST" in asked else 0
 
     def claiming(self, changes: Mapping[str, Claims]) -> Iterator[tuple[str, Run]]:
-        """One run for each change of the recorded ID token, by what it is, rightly signed; none without ID tokens.
+        """One run for each change of the recorded ID token, by what it is, rightly signed.
 
         Raises:
             AssertionError: the kit's own signature is not taken, so that nothing could be learnt of another token.
         """
         tokens = self.id_tokens
-        if tokens.found:
-            self.same_person(self.run(tokens.claimed(tokens.claims)), "an ID token signed anew, with its key set,")
-        for what, claims in changes.items() if tokens.found else ():
+        self.same_person(self.run(tokens.claimed(tokens.claims)), "an ID token signed anew, with its key set,")
+        for what, claims in changes.items():
             yield what, self.run(tokens.claimed(claims))

@@ -9,6 +9,7 @@ from typing import Any
 from lti_server.providers.errors import BrokeContract, Unavailable
 from lti_server.providers.wire import Response
 from lti_server.testing.alterations import body_at
+from lti_server.testing.applying import only_where
 from lti_server.testing.contract import Run, instead
 from lti_server.testing.lists import ListContract
 
@@ -30,8 +31,15 @@ class TenantListContract(ListContract):
         assert len(texts) == len(found), "a tenant is no text, or an empty one"
         assert len(set(texts)) == len(texts), "a tenant comes twice"
 
+    @only_where(lambda self: any(True for _ in self._lacking()), "no answer is an object that holds a list")
     def test_a_page_without_its_list_is_no_list(self) -> None:
         """An answer that lacks a list which it should have ends the read: what is left would pass for all there is."""
+        for ordinal, name, less in self._lacking():
+            run = self.run(body_at(ordinal, less))
+            good = isinstance(run.error, BrokeContract | Unavailable)
+            assert good, instead(run, f"an answer without {name} at request {ordinal}")
+
+    def _lacking(self) -> Iterator[tuple[int, str, bytes]]:
         bodies: list[bytes] = []
 
         def note(_ordinal: int, response: Response) -> Response:
@@ -41,9 +49,7 @@ class TenantListContract(ListContract):
         self.run(note)
         for ordinal, body in enumerate(bodies):
             for name, less in _lacking(body):
-                run = self.run(body_at(ordinal, less))
-                good = isinstance(run.error, BrokeContract | Unavailable)
-                assert good, instead(run, f"an answer without {name} at request {ordinal}")
+                yield ordinal, name, less
 
 
 def _lacking(body: bytes) -> Iterator[tuple[str, bytes]]:

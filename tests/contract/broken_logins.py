@@ -20,14 +20,15 @@ from lti_server.providers import (
     Unavailable,
 )
 from lti_server.testing import Exchange
-from tests.contract.breakers import Breakers
-from tests.contract.chalk import BASE, SIGN_IN, ChalkLogin, chalk_manifest
+from tests.contract.breakers import Breakers, misused
+from tests.contract.chalk import BASE, OAUTH_ALONE, SIGN_IN, ChalkLogin, chalk_manifest
 from tests.contract.translating import Translating
 
 BREAKERS = Breakers()
 breaks = BREAKERS.by
 
 
+BREAKERS["every_check_stands"] = [(ChalkLogin, one) for one in misused("who_signs_in_is_the_same_twice", OAUTH_ALONE)]
 BREAKERS["every_recording_is_used"] = [(ChalkLogin, {"recording": [*SIGN_IN, Exchange(url=f"{BASE}/never", body={})]})]
 
 
@@ -184,10 +185,11 @@ class TakesAGoneTokenForAFault(ChalkLogin):
             raise RejectedCredentials("chalk.example does not know the token.")
 
 
-@breaks("who_signs_in_is_the_same_twice")
+@breaks("who_signs_in_is_the_same_twice", subject_from=("u1",))
 class MakesTheSubjectFromTheTime(ChalkLogin):
     def exchange(self, callback: Callback) -> SourceIdentity:
-        return dataclasses.replace(super().exchange(callback), subject=f"u1-{self.clock.now():%S}")
+        found = super().exchange(callback)
+        return dataclasses.replace(found, subject=f"{found.subject}-{self.clock.now():%S}")
 
 
 @breaks("a_used_code_is_told")

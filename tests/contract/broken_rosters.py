@@ -24,14 +24,23 @@ from lti_server.providers import (
 )
 from lti_server.providers.wire import host_of
 from lti_server.testing import Exchange
-from tests.contract.breakers import Breakers
+from tests.contract.breakers import Breakers, misused
 from tests.contract.chalk import BASE, CLASSES, REMOVAL, ROSTER, ROSTER_EMPTY, USERS, ChalkRoster, chalk_manifest
 
 BREAKERS = Breakers()
 breaks = BREAKERS.by
 
 
-BREAKERS["the_recording_is_not_empty"] = [(ChalkRoster, {"recording": ROSTER_EMPTY})]
+EMPTY = dict.fromkeys(
+    (
+        "a_next_link_to_another_host_is_refused",
+        "a_removal_is_told",
+        "hostile_values_pass",
+    ),
+    "Nobody is there.",
+)
+BREAKERS["the_recording_is_not_empty"] = [(ChalkRoster, {"recording": ROSTER_EMPTY, "does_not_apply": EMPTY})]
+BREAKERS["every_check_stands"] = [(ChalkRoster, one) for one in misused("nothing_comes_twice")]
 BREAKERS["every_recording_is_used"] = [(ChalkRoster, {"recording": [*ROSTER, Exchange(url=f"{BASE}/never", body={})]})]
 
 

@@ -21,7 +21,7 @@ from lti_server.providers import (
     Unavailable,
 )
 from lti_server.testing import Exchange
-from tests.contract.breakers import Breakers
+from tests.contract.breakers import Breakers, misused
 from tests.contract.chalk import BASE, chalk_manifest
 from tests.contract.chalk_signals import SIGNALS, ChalkSignals
 from tests.contract.translating import Translating
@@ -30,6 +30,7 @@ BREAKERS = Breakers()
 breaks = BREAKERS.by
 
 
+BREAKERS["every_check_stands"] = [(ChalkSignals, one) for one in misused("nonsense_is_refused")]
 BREAKERS["every_recording_is_used"] = [(ChalkSignals, {"recording": [*SIGNALS, Exchange(url=f"{BASE}/no", body={})]})]
 
 

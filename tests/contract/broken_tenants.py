@@ -17,7 +17,7 @@ from lti_server.providers import (
     Unavailable,
 )
 from lti_server.testing import Exchange
-from tests.contract.breakers import Breakers
+from tests.contract.breakers import Breakers, misused
 from tests.contract.chalk import BASE, chalk_manifest
 from tests.contract.chalk_tenants import SCHOOLS, TENANTS, ChalkTenants
 from tests.contract.translating import Translating
@@ -26,6 +26,7 @@ BREAKERS = Breakers()
 breaks = BREAKERS.by
 
 
+BREAKERS["every_check_stands"] = [(ChalkTenants, one) for one in misused("only_records_come_out")]
 BREAKERS["every_recording_is_used"] = [(ChalkTenants, {"recording": [*TENANTS, Exchange(url=f"{BASE}/no", body={})]})]
 
 

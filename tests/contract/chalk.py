@@ -35,7 +35,7 @@ from lti_server.providers import (
     next_link,
     standard_fields,
 )
-from lti_server.testing import Exchange
+from lti_server.testing import ID_TOKEN_CHECKS, Exchange
 
 BASE = "https://chalk.example"
 USERS, CLASSES, EVENTS = f"{BASE}/users?limit=2", f"{BASE}/classes", f"{BASE}/events"
@@ -75,6 +75,10 @@ SIGN_IN = [
     Exchange(url=f"{BASE}/me", body={"data": ADA}),
     REVOKE,
 ]
+OAUTH_ALONE = {
+    **dict.fromkeys(ID_TOKEN_CHECKS, "Chalk speaks OAuth 2 alone."),
+    "the_verifier_goes_with_the_code": "Chalk knows no PKCE.",
+}
 
 
 def rows_of(response: Response) -> list[dict[str, Any]]:

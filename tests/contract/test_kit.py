@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import pytest
-import time_machine
 
 from lti_server.testing import (
     LoginProviderContract,
@@ -14,13 +14,15 @@ from lti_server.testing import (
     SignalReceiverContract,
     TenantListContract,
     UnrecordedRequest,
-    waive,
 )
 from tests.contract import broken_logins, broken_openid, broken_rosters, broken_signals, broken_tenants
-from tests.contract.chalk import CONFIG, REMOVAL, ROSTER, SIGN_IN, ChalkLogin, ChalkRoster
+from tests.contract.breakers import checks, failures
+from tests.contract.chalk import CONFIG, OAUTH_ALONE, REMOVAL, ROSTER, SIGN_IN, ChalkLogin, ChalkRoster
 from tests.contract.chalk_openid import OPENID_CONFIG, OPENID_SIGN_IN, ChalkOpenId
 from tests.contract.chalk_signals import FOR_OTHERS, FORGED, MESSAGE, SIGNALS, ChalkSignals
 from tests.contract.chalk_tenants import TENANTS, ChalkTenants
+
+REVOKES_NOTHING = {"revoking_twice_is_fine": "Chalk gives no token back here."}
 
 
 class TestChalkRoster(RosterSourceContract):
@@ -29,10 +31,12 @@ class TestChalkRoster(RosterSourceContract):
 
 class TestChalkLogin(LoginProviderContract):
     provider, config, recording = ChalkLogin, CONFIG, SIGN_IN
+    does_not_apply: ClassVar[Mapping[str, str]] = OAUTH_ALONE
 
 
 class TestChalkOpenId(LoginProviderContract):
     provider, config, recording = ChalkOpenId, OPENID_CONFIG, OPENID_SIGN_IN
+    does_not_apply: ClassVar[Mapping[str, str]] = REVOKES_NOTHING
 
 
 class TestChalkSignals(SignalReceiverContract):
@@ -42,22 +46,6 @@ class TestChalkSignals(SignalReceiverContract):
 
 class TestChalkTenants(TenantListContract):
     provider, config, recording = ChalkTenants, CONFIG, TENANTS
-
-
-def checks(contract: type) -> list[str]:
-    return sorted(name.removeprefix("test_") for name in dir(contract) if name.startswith("test_"))
-
-
-def failures(contract: type, **says: Any) -> dict[str, BaseException]:
-    """Check → what it failed with, over a contract class made from `says`."""
-    made = type("Made", (contract,), says)
-    failed: dict[str, BaseException] = {}
-    for check in checks(made):
-        try:
-            getattr(made(), f"test_{check}")()
-        except Exception as failure:
-            failed[check] = failure
-    return failed
 
 
 def cases(breakers: dict[str, list[tuple[type, dict[str, Any]]]]) -> list[Any]:
@@ -85,7 +73,8 @@ def test_a_broken_roster_fails_its_check_and_no_other(check: str, plugin: type, 
 
 @pytest.mark.parametrize(("check", "plugin", "says"), cases(broken_logins.BREAKERS))
 def test_a_broken_sign_in_fails_its_check_and_no_other(check: str, plugin: type, says: dict[str, Any]) -> None:
-    failed = failures(LoginProviderContract, **{"provider": plugin, "config": CONFIG, "recording": SIGN_IN} | says)
+    given = {"provider": plugin, "config": CONFIG, "recording": SIGN_IN, "does_not_apply": OAUTH_ALONE}
+    failed = failures(LoginProviderContract, **given | says)
     assert list(failed) == [check]
     assert isinstance(failed[check], AssertionError)
 
@@ -94,8 +83,13 @@ def test_a_broken_sign_in_fails_its_check_and_no_other(check: str, plugin: type,
 def test_a_broken_sign_in_with_openid_fails_its_check_and_no_other(
     check: str, plugin: type, says: dict[str, Any]
 ) -> None:
-    given = {"provider": plugin, "config": OPENID_CONFIG, "recording": OPENID_SIGN_IN}
-    failed = failures(LoginProviderContract, **given, **says)
+    given = {
+        "provider": plugin,
+        "config": OPENID_CONFIG,
+        "recording": OPENID_SIGN_IN,
+        "does_not_apply": REVOKES_NOTHING,
+    }
+    failed = failures(LoginProviderContract, **given | says)
     assert list(failed) == [check]
     assert isinstance(failed[check], AssertionError)
 
@@ -135,59 +129,3 @@ def test_a_request_that_is_not_recorded_fails_even_if_the_plugin_hides_it() -> N
 
     failed = failures(RosterSourceContract, provider=Hiding, config=CONFIG, recording=ROSTER, removal=REMOVAL)
     assert "no answer to GET https://chalk.example/more" in str(failed["nothing_comes_twice"])
-
-
-def waived(until: str, check: str = "hostile_values_pass", plugin: type | None = None) -> type:
-    return waive(check, reason="the vendor mends it in spring", until=until)(
-        type(
-            "Waived",
-            (RosterSourceContract,),
-            {
-                "provider": plugin or broken_rosters.NeedsAnEmail,
-                "config": CONFIG,
-                "recording": ROSTER,
-                "removal": REMOVAL,
-            },
-        )
-    )
-
-
-@pytest.mark.parametrize(
-    ("until", "holds_on"), [("2027-01", "2027-01-31"), ("2026-12", "2026-12-31"), ("2027-01-15", "2027-01-15")]
-)
-def test_a_waived_check_is_an_expected_failure_until_its_date(until: str, holds_on: str) -> None:
-    with (
-        time_machine.travel(f"{holds_on}T23:00:00Z", tick=False),
-        pytest.raises(pytest.xfail.Exception, match="spring"),
-    ):
-        waived(until)().test_hostile_values_pass()
-
-
-@pytest.mark.parametrize(
-    ("until", "over_on"), [("2027-01", "2027-02-01"), ("2026-12", "2027-01-01"), ("2027-01-15", "2027-01-16")]
-)
-def test_a_waiver_ends(until: str, over_on: str) -> None:
-    with time_machine.travel(f"{over_on}T00:00:01Z", tick=False), pytest.raises(pytest.fail.Exception, match="ended"):
-        waived(until)().test_hostile_values_pass()
-
-
-def test_a_waiver_that_is_not_needed_fails() -> None:
-    with time_machine.travel("2026-12-01T00:00:00Z", tick=False), pytest.raises(pytest.fail.Exception, match="delete"):
-        waived("2027-01", plugin=ChalkRoster)().test_hostile_values_pass()
-
-
-def test_a_waiver_needs_a_check_a_reason_and_a_date() -> None:
-    for check, reason, until in [
-        ("no_such", "r", "2027-01"),
-        ("nothing_comes_twice", " ", "2027-01"),
-        ("nothing_comes_twice", "r", "soon"),
-    ]:
-        with pytest.raises(ValueError, match=r"."):
-            waive(check, reason=reason, until=until)(type("Waived", (RosterSourceContract,), {}))
-
-
-def test_a_waiver_of_one_plugin_is_not_one_of_another() -> None:
-    waived("2027-01")
-    assert failures(
-        RosterSourceContract, provider=broken_rosters.NeedsAnEmail, config=CONFIG, recording=ROSTER, removal=REMOVAL
-    )

@@ -45,6 +45,7 @@ class TestDemoLmsSignals(SignalReceiverContract):
     provider = DemoLmsSignals
     config = {"issuer": ISSUER, "client_id": CLIENT, "jwks_url": JWKS}  # noqa: RUF012 - as the kit wants it
     recording = (Exchange(url=JWKS, body={"keys": [PUBLIC]}),)
+    does_not_apply = {"revoking_twice_is_fine": "A platform gives no token that could be given back."}  # noqa: RUF012 - as above
     message = posted(GOOD)
     forged = (
         posted(event(key=STOLEN)),

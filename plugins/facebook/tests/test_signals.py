@@ -52,6 +52,16 @@ class TestSignals(SignalReceiverContract):
             body={"success": True},
         )
     ]
+    does_not_apply: ClassVar[dict[str, str]] = dict.fromkeys(
+        (
+            "hosts_are_declared",
+            "a_rate_limit_is_told_with_its_seconds",
+            "refused_credentials_are_told",
+            "an_outage_is_told",
+            "a_broken_answer_is_told",
+        ),
+        "A signed_request is checked with the app's own secret, and nobody is asked.",
+    )
     message = posted(signed())
     forged = (
         posted(f".{PAYLOAD}"),

@@ -51,6 +51,9 @@ class TestContract(LoginProviderContract):
     provider = Microsoft
     config: ClassVar[dict[str, object]] = {"client_id": "client-of-ours", "client_secret": "a secret"}
     recording: ClassVar[list[Exchange]] = recorded(id_token())
+    does_not_apply: ClassVar[dict[str, str]] = {
+        "revoking_twice_is_fine": "Entra names no address at which a token is given back (RFC 7009).",
+    }
 
     def signed_in(self, **claims: Any) -> Any:
         run = self.run(recording=recorded(id_token(**claims)))

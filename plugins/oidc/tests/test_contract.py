@@ -11,6 +11,7 @@ from lti_server_oidc import OpenIdConnect
 from lti_server.testing import Exchange, LoginProviderContract
 
 ISSUER = "https://id.district.example"
+CONFIG: dict[str, object] = {"issuer": ISSUER, "client_id": "lti-server", "client_secret": "a secret"}
 KEY = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
 DISCOVERY = {
     "issuer": ISSUER,
@@ -52,5 +53,5 @@ def recording(token: str) -> list[Exchange]:
 
 class TestContract(LoginProviderContract):
     provider = OpenIdConnect
-    config: ClassVar[dict[str, object]] = {"issuer": ISSUER, "client_id": "lti-server", "client_secret": "a secret"}
+    config: ClassVar[dict[str, object]] = CONFIG
     recording: ClassVar[list[Exchange]] = recording(id_token())

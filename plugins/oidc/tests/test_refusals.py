@@ -16,7 +16,7 @@ from lti_server_oidc import OpenIdConnect
 from lti_server.providers import BrokeContract, Callback, Misconfigured, RejectedCredentials, SourceIdentity
 from lti_server.testing import Exchange, LoginProviderContract
 from lti_server.testing.recorded import FakeClock, RecordedTransport
-from plugins.oidc.tests.test_contract import DISCOVERY, ISSUER, KEY, TestContract, id_token, recording
+from plugins.oidc.tests.test_contract import CONFIG, DISCOVERY, ISSUER, KEY, id_token, recording
 
 NOW = int(LoginProviderContract.now.timestamp())
 
@@ -26,7 +26,7 @@ def signed_in(
 ) -> SourceIdentity:
     clock = FakeClock(LoginProviderContract.now)
     plugin = OpenIdConnect(
-        config=OpenIdConnect.manifest.read_config({**TestContract.config, **(config or {})}),
+        config=OpenIdConnect.manifest.read_config({**CONFIG, **(config or {})}),
         transport=RecordedTransport(answers, clock=clock),
         clock=clock,
     )
