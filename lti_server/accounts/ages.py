@@ -56,9 +56,10 @@ def judge(connection: Connection, whose: Whose | None, grant_id: GrantId, today:
     country = pack(connection)
     told = [] if whose is None else _told(connection, whose)
     others = [] if whose is None else [*_stated(connection, whose), *_put_right(connection, whose)]
+    several = whose is not None and _has_several(connection, whose, grant_id)
 
     def is_child(now: Age | None) -> bool:
-        replaced = None if now is None else grant_id
+        replaced = None if now is None or several else grant_id
         said = [one for grant, one in told if replaced is None or grant != replaced]
         new = [] if now is None else [Said(AgeSource.PROVIDER, now)]
         return country.is_child(years_of([*said, *others, *new], today))
@@ -67,7 +68,10 @@ def judge(connection: Connection, whose: Whose | None, grant_id: GrantId, today:
 
 
 def learn(connection: Connection, whose: Whose, said: Said, *, grant_id: GrantId | None, by: str, at: datetime) -> None:
-    """Keep a word about somebody's age in the place of the former one of the same source, unless both say the same."""
+    """Keep a word about somebody's age in the place of the former one of the same source, unless both say the same.
+
+    Of two accounts at one provider the lower word stays: nobody makes themself older by a second account there.
+    """
     assert said.age is not None
     row_id, a = new_id(), person_age.c
     mine = (a.person_id == whose.person_id, a.source == said.source.value, a.grant_id.is_not_distinct_from(grant_id))
@@ -75,6 +79,12 @@ def learn(connection: Connection, whose: Whose, said: Said, *, grant_id: GrantId
     if before is not None:
         known = Age.read(whose.key.open("person_age", "sealed", str(before.id), bytes(before.sealed)))
         if known.on <= said.age.on and known.at(said.age.on) == said.age.years:
+            return
+        if (
+            grant_id is not None
+            and known.at(said.age.on) < said.age.years
+            and _has_several(connection, whose, grant_id)
+        ):
             return
     values = {
         "id": row_id, "sealed": whose.key.seal("person_age", "sealed", str(row_id), said.age.text()),
@@ -115,6 +125,12 @@ def whose_of(keys: DistrictKeys, known: Known | None) -> Whose | None:
         return None
     key = keys.person_key(known.person_id, known.wrapped_key)
     return Whose(keys=keys, person_id=known.person_id, key=key)
+
+
+def _has_several(connection: Connection, whose: Whose, grant_id: GrantId) -> bool:
+    """Whether somebody has, or has had, more than one account at a provider."""
+    found = connection.execute(_ACCOUNTS, {"person": whose.person_id, "grant": grant_id})
+    return int(found.scalar_one()) > 1
 
 
 def _told(connection: Connection, whose: Whose) -> list[tuple[UUID | None, Said]]:
@@ -159,6 +175,7 @@ WHERE one.wrapped_key IS NOT NULL
   AND (a.grant_id IS NULL OR g.state IN ('active', 'suspended', 'pending'))
 """
 )
+_ACCOUNTS = sa.text("SELECT count(*) FROM identity WHERE person_id = :person AND grant_id = :grant")
 _COUNTRY = sa.text("SELECT country FROM district")
 _STATED = sa.text(
     "SELECT DISTINCT t.years, t.stated_on FROM membership m JOIN section s ON s.id = m.section_id"

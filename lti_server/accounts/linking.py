@@ -318,10 +318,13 @@ _OFFER = sa.text(
     f"SELECT id, provider, found_person_id, confirm_until FROM link_intent WHERE {_OPEN}"  # noqa: S608 (words of ours)
     " ORDER BY created_at DESC LIMIT 1"
 )
-# The newest is meant; older ones of the session are over with it.
+# The newest is meant; older ones of the session are over with it. What was proven is worth nothing once the provider
+# has the account disabled: whoever signed in there may have taken it.
 _SETTLE = sa.text(
-    f"WITH open AS (UPDATE link_intent SET settled_at = :now WHERE {_OPEN} RETURNING found_person_id, created_at)"  # noqa: S608 (words of ours)
-    " SELECT found_person_id FROM open ORDER BY created_at DESC LIMIT 1"
+    f"WITH open AS (UPDATE link_intent SET settled_at = :now WHERE {_OPEN}"  # noqa: S608 (words of ours)
+    " RETURNING found_person_id, provider, created_at), newest AS (SELECT * FROM open ORDER BY created_at DESC LIMIT 1)"
+    " SELECT found_person_id FROM newest n WHERE NOT EXISTS (SELECT FROM identity i"
+    " WHERE i.person_id = n.found_person_id AND i.provider = n.provider AND i.held_at IS NOT NULL)"
 )
 _EXPIRE = sa.text("DELETE FROM link_intent WHERE created_at < :before")
 _TARGET = sa.text(

@@ -20,8 +20,9 @@ from lti_server.accounts import ages
 from lti_server.accounts.merging import Moved, Pair, Side, Undoing
 from lti_server.accounts.personal_data import end_sessions
 from lti_server.accounts.store import put_back
+from lti_server.accounts.withdrawal import close_sessions
 from lti_server.ids import PersonId
-from lti_server.privacy.ages import Age, earliest_day
+from lti_server.privacy.ages import Age, AgeSource, Said, earliest_day
 
 
 class PeopleMerge:
@@ -53,9 +54,16 @@ class PeopleMerge:
         return Moved(ids=ids, kept=kept)
 
     def undo(self, connection: Connection, undoing: Undoing) -> None:
-        """Give back each row. What a shared connection has said since is dropped: its next word says whose it is."""
+        """Give back each row. What a shared connection has said since is dropped: its next word says whose it is.
+
+        Sessions that began since end: whoever came by the way in of the one is not to stay at the data of the other.
+        """
         pair, ids, kept = undoing.pair, undoing.moved.ids, undoing.moved.kept
         both = {"gone": pair.gone.person_id, "into": pair.into.person_id, "at": pair.at}
+        since = list(connection.execute(_SESSIONS_SINCE, both).scalars())
+        close_sessions(connection, since)
+        connection.execute(_DROP_SESSIONS, {"ids": since})
+        _ages_back(connection, undoing, both)
         named = {"ids": [UUID(one) for one in ids["identity"]], "person": pair.into.person_id}
         _identities(connection, pair.into, pair.gone, connection.execute(_THESE_IDENTITIES, named))
         _fields_back(connection, undoing, both)
@@ -158,6 +166,23 @@ def _corrections_back(connection: Connection, undoing: Undoing, both: Mapping[st
             connection.execute(_DROP_AGE, both)
         values = {**row, "ciphertext": _bytes(row["ciphertext"]), "gone": whose.person_id}
         connection.execute(_RESTORE_CORRECTION, values)
+
+
+def _ages_back(connection: Connection, undoing: Undoing, both: Mapping[str, Any]) -> None:
+    """What was said since of an age is said of whoever came by that connection, and never makes the other older.
+
+    One's own word of that time may be of either, and is dropped: an unknown age is that of a child.
+    """
+    pair = undoing.pair
+    gone = ages.Whose(keys=pair.keys, person_id=pair.gone.person_id, key=pair.gone.key)
+    grants = {"theirs": list(undoing.theirs), "shared": list(undoing.shared)}
+    for row in connection.execute(_AGES_SINCE, {**both, **grants}).all():
+        if row.grant_id in undoing.theirs:
+            said = Age.read(pair.into.key.open("person_age", "sealed", str(row.id), bytes(row.sealed)))
+            ages.learn(
+                connection, gone, Said(AgeSource(row.source), said), grant_id=row.grant_id, by=row.recorded_by,
+                at=row.recorded_at,
+            )  # fmt: skip
 
 
 def _requests(connection: Connection, side: Side, to: Side, rows: sa.CursorResult[Any]) -> list[str]:
@@ -283,6 +308,13 @@ _PUT_RESTRICTION = sa.text(
     "INSERT INTO disclosure_restriction (district_id, person_id, recipients, restricted_by, restricted_at)"
     " VALUES (:district, :gone, :recipients, :restricted_by, CAST(:restricted_at AS timestamptz))"
     " ON CONFLICT DO NOTHING"
+)
+_SESSIONS_SINCE = sa.text("SELECT id FROM session WHERE person_id = :into AND created_at >= :at")
+_DROP_SESSIONS = sa.text("DELETE FROM session WHERE id = ANY(:ids)")
+_AGES_SINCE = sa.text(
+    "DELETE FROM person_age WHERE person_id = :into AND recorded_at > :at"
+    " AND (grant_id = ANY(:theirs) OR grant_id = ANY(:shared) OR source = 'self')"
+    " RETURNING id, source, grant_id, sealed, recorded_by, recorded_at"
 )
 _MY_REQUESTS = sa.text("SELECT id, sealed FROM own_request WHERE person_id = :gone")
 _THESE_REQUESTS = sa.text("SELECT id, sealed FROM own_request WHERE id = ANY(:ids) AND person_id = :person")

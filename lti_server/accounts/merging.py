@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import ages
 from lti_server.accounts.model import Kind
+from lti_server.accounts.store import lock_subject
 from lti_server.accounts.tables import merge_ledger
 from lti_server.db import Database
 from lti_server.errors import Conflict, NotFound
@@ -232,6 +233,7 @@ class Merge:
         if row.undone_at is not None or row.moved is None or now >= row.undo_until:
             raise Conflict("This was undone already, or the 30 days in which it could be are over.")
         keys = self._district(connection).keys
+        _wait_for_arrivals(connection, row)
         pair = _pair(connection, keys, row)
         if connection.execute(_LATER, {"id": row.id, "into": row.to_person_id, "at": row.made_at}).first() is not None:
             raise Conflict("Another merge has come on top of this one. Undo that one first.")
@@ -328,9 +330,23 @@ def _line(connection: Connection, merge_id: UUID) -> sa.Row[Any] | None:
     ).one_or_none()
 
 
+def _wait_for_arrivals(connection: Connection, row: sa.Row[Any]) -> None:
+    """Whoever comes by a way in that is given back is let in before that, as the one, or after it, as the other.
+
+    Before anybody is locked: who is let in holds the lock of the way in, and waits for the person's row.
+    """
+    for hashed in connection.execute(_WAYS, {"moved": _ways(row)}).scalars().all():
+        lock_subject(connection, bytes(hashed))
+
+
+def _ways(row: sa.Row[Any]) -> list[str]:
+    """The identities that a merge moved."""
+    return [one for ids in row.moved.values() for one in ids.get("identity", ())]
+
+
 def _grants(connection: Connection, row: sa.Row[Any]) -> tuple[frozenset[UUID], frozenset[UUID]]:
     """The grants by which the one came and the other did not, and those by which both did."""
-    moved = [one for ids in row.moved.values() for one in ids.get("identity", ())]
+    moved = _ways(row)
     theirs: set[UUID] = set()
     others: set[UUID] = set()
     for grant_id, is_theirs in connection.execute(_CAME_BY, {"into": row.to_person_id, "moved": moved}):
@@ -352,6 +368,7 @@ _LATER = sa.text(
 _CAME_BY = sa.text(
     "SELECT DISTINCT grant_id, id = ANY(CAST(:moved AS uuid[])) AS is_theirs FROM identity WHERE person_id = :into"
 )
+_WAYS = sa.text("SELECT subject_hash FROM identity WHERE id = ANY(CAST(:moved AS uuid[])) ORDER BY subject_hash")
 _UNDONE = sa.text(
     "UPDATE merge_ledger SET undone_by = :by, undone_at = :at, moved = NULL, sealed = NULL WHERE id = :id"
 )

@@ -328,6 +328,20 @@ def test_a_merge_that_became_impossible_before_it_was_confirmed_changes_nothing(
     assert rows(house, district, "SELECT 1 FROM merge_ledger") == []
 
 
+def test_an_account_that_its_provider_disables_before_it_is_confirmed_is_not_linked(
+    app: Flask, provider: Provider, platform: Platform, house: House, district: District
+) -> None:
+    """Whoever has taken an account keeps nothing by having been quick."""
+    by_provider(app.test_client(), provider, "hijacked")
+    browser = by_lms(app.test_client(), platform, house)
+    linked(browser, provider, "hijacked")
+    with house.database.tenant(district.id) as connection:
+        connection.execute(sa.text("UPDATE identity SET held_at = now() WHERE provider = 'oidc'"))
+    assert post(browser, "/me/accounts/confirm").status_code == 403
+    assert whose(house, district) == {"people": 2, "ways": 2}
+    assert rows(house, district, "SELECT 1 FROM merge_ledger") == []
+
+
 def test_an_account_that_its_provider_has_disabled_is_not_linked(
     app: Flask, provider: Provider, platform: Platform, house: House, district: District
 ) -> None:
