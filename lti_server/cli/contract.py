@@ -121,7 +121,12 @@ def show(slug: str) -> dict[str, Any]:
 
 
 def _signing(house: House) -> Signing:
-    return Signing(house.database, house.retain, house.journal, house.clock)
+    """Of a provider that is not installed nobody knows that children may use it."""
+    plugins = house.registry.all()
+    children_too = {one.name for one in plugins if one.manifest is not None and not one.manifest.adults_only}
+    return Signing(
+        house.database, house.retain, house.journal, house.clock, for_adults=lambda name: name not in children_too
+    )
 
 
 def _taken(house: House, signer: District, done: Outcome) -> dict[str, Any]:

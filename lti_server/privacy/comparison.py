@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from lti_server.privacy.compile import compile_policy
 from lti_server.privacy.limits import KINDS, Kind
 from lti_server.privacy.model import Contract, Limit, Origin, Purpose
 from lti_server.privacy.whom import within
 
+ForAdults = Callable[[str], bool]
+"""Whether a provider is for adults alone, so that a contract which names none does not allow it."""
 
-def widened(before: Contract, after: Contract) -> list[str]:
+
+def nobody(_provider: str) -> bool:
+    """No provider is for adults alone."""
+    return False
+
+
+def widened(before: Contract, after: Contract, for_adults: ForAdults = nobody) -> list[str]:
     """Every place where `after` allows what `before` does not, by its key in the file. Empty: `after` is no wider."""
-    return sorted({*_time(before, after), *_elements(before, after), *_others(before, after), *_limits(before, after)})
+    others = _others(before, after, for_adults)
+    return sorted({*_time(before, after), *_elements(before, after), *others, *_limits(before, after)})
 
 
 def _time(before: Contract, after: Contract) -> Iterator[str]:
@@ -32,6 +41,10 @@ def _elements(before: Contract, after: Contract) -> Iterator[str]:
         old = before.elements.get(name)
         if terms.collect and (old is None or not old.collect or not terms.origins <= old.origins):
             yield f"elements.{name}"
+        if terms.collect and old is not None and not terms.purposes <= old.purposes:
+            yield f"elements.{name}.purposes"
+        if terms.collect and old is not None and terms.specify != old.specify:  # it is what was specified
+            yield f"elements.{name}.specify"
     for name, days in now.retain_days.items():
         if days > was.retain_days.get(name, 0):
             yield f"elements.{name}.retain_days"
@@ -39,10 +52,14 @@ def _elements(before: Contract, after: Contract) -> Iterator[str]:
     yield from (f"educator_elements.{name}" for name in now.educator_elements - was.educator_elements)
 
 
-def _others(before: Contract, after: Contract) -> Iterator[str]:
-    yield from _providers(before, after)
+def _others(before: Contract, after: Contract, for_adults: ForAdults) -> Iterator[str]:
+    yield from _providers(before, after, for_adults)
     was, now = compile_policy(before), compile_policy(after)
     yield from (f"subprocessors.{host}" for host in now.subprocessor_hosts - was.subprocessor_hosts)
+    known = {entry.get("name") for entry in before.subprocessors}
+    for index, entry in enumerate(after.subprocessors):
+        if entry.get("name") not in known:
+            yield f"subprocessors.{index}.name"
     for index, report in enumerate(after.reports):
         if not any(_report_within(report, one) for one in before.reports):
             yield f"reports.{index}"
@@ -53,13 +70,14 @@ def _others(before: Contract, after: Contract) -> Iterator[str]:
         yield "offer"
 
 
-def _providers(before: Contract, after: Contract) -> Iterator[str]:
+def _providers(before: Contract, after: Contract, for_adults: ForAdults) -> Iterator[str]:
     if after.providers is None:
         if before.providers is not None:
             yield "providers"
         return
-    if before.providers is None:
-        return  # any provider was allowed, with everything
+    if before.providers is None:  # any other provider was allowed, with everything
+        yield from (f"providers.{name}" for name in after.providers if for_adults(name))
+        return
     for name, terms in after.providers.items():
         old = before.providers.get(name)
         if old is None:

@@ -15,6 +15,10 @@ LONGEST_KEY = 100
 # YAML 1.1 also takes 0x48, 072, 1:12 and 1_000 for numbers and yes, on and off for truth values. A contract does not:
 # each of these stays the text that it is, and is refused where a number or a truth value is wanted.
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+# A contract says what its reader sees: none of its characters turns the order of others or hides, none is half of one.
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNFIT_SAID = "has a character that is not seen and changes what is read; take it out."
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
@@ -55,6 +59,8 @@ def read(text: str) -> tuple[Located | None, list[Fault]]:
     """The document and every fault of its form; no document where it cannot be read at all."""
     if len(text.encode(errors="replace")) > LARGEST_FILE:
         return None, [Fault(1, (), f"it is larger than {LARGEST_FILE // 1024} kB.")]
+    if (found := _TURNS.search(text)) is not None:
+        return None, [Fault(text.count("\n", 0, found.start()) + 1, (), _UNFIT_SAID)]
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -99,7 +105,7 @@ class _Reading:
         found: dict[str, Any] = {}
         for key, item in node.value:
             line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode) or not 0 < len(key.value) <= LONGEST_KEY:
+            if not isinstance(key, yaml.ScalarNode) or not _is_key(key.value):
                 self.faults.append(Fault(line, path, f"a key must be a word of at most {LONGEST_KEY} characters."))
                 continue
             place = (*path, key.value)
@@ -115,6 +121,8 @@ class _Reading:
         """Text, number, truth value or null; a plain date stays the text that it is."""
         match node.tag.removeprefix("tag:yaml.org,2002:"):
             case "str" | "timestamp":
+                if _UNFIT.search(node.value):
+                    self.faults.append(Fault(node.start_mark.line + 1, path, _UNFIT_SAID))
                 return node.value
             case "null":
                 return None
@@ -126,6 +134,10 @@ class _Reading:
                 return _fraction(node.value)
         self.faults.append(Fault(node.start_mark.line + 1, path, f"the tag {node.tag[:LONGEST_KEY]} is not taken."))
         return None
+
+
+def _is_key(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_KEY and not _UNFIT.search(text)
 
 
 def _fraction(text: str) -> float | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, cast
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
@@ -26,6 +27,8 @@ from lti_server.providers.manifest import NAME
 DIMENSIONS = ("school", "grade", "gender")
 RECIPIENT_ROLES = ("data_steward", "district_admin", "school_admin")
 MOST_DAYS = 36_500
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z")
 PROVIDER = re.compile(NAME.pattern + r"\Z")
 
@@ -53,6 +56,19 @@ class Truth(fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return value
+
+
+class Day(fields.Date):
+    """A day as a contract writes it, near enough that days can be counted from it."""
+
+    def __init__(self, *, data_key: str | None = None) -> None:
+        between = validate.Range(FIRST_DAY, LAST_DAY, error="must be a day from {min} to {max}.")
+        super().__init__(required=True, validate=between, data_key=data_key)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, str) or not DAY.fullmatch(value):
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 def _span(low: int, high: int) -> str:
@@ -184,7 +200,7 @@ class EvaluatorSchema(Strict):
     name = text(200)
     purposes = words(Purpose, least=1)
     min_k = number(2, 1_000)
-    expires = fields.Date(required=True)
+    expires = Day()
 
 
 class SubprocessorSchema(Strict):
@@ -198,8 +214,8 @@ class SubprocessorSchema(Strict):
 
 
 class ValidSchema(Strict):
-    since = fields.Date(required=True, data_key="from")
-    to = fields.Date(required=True)
+    since = Day(data_key="from")
+    to = Day()
 
     @validates_schema(skip_on_field_errors=False)
     def ordered(self, data: dict[str, Any], **_: Any) -> None:
@@ -208,7 +224,7 @@ class ValidSchema(Strict):
 
 
 class OfferSchema(Strict):
-    signed_at = fields.Date(required=True)
+    signed_at = Day()
     clause = text(200)
 
     @post_load
@@ -221,7 +237,7 @@ class ContractSchema(Strict):
 
     contract = number(1, 1)
     family = fields.Enum(Family, by_value=True, required=True, error_messages={"unknown": "is not one of: {choices}."})
-    signed_at = fields.Date(required=True)
+    signed_at = Day()
     valid = fields.Nested(ValidSchema, required=True)
     purposes = words(Purpose, least=1)
     providers = fields.Dict(

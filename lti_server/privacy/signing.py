@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 
 from sqlalchemy.engine import Connection
 
@@ -12,7 +12,7 @@ from lti_server.db import Database
 from lti_server.errors import ContractForbids, NoContract
 from lti_server.ids import Clock, GrantId
 from lti_server.privacy import contract_file, contracts, log
-from lti_server.privacy.comparison import widened
+from lti_server.privacy.comparison import ForAdults, nobody, widened
 from lti_server.privacy.compile import compile_policy
 from lti_server.privacy.contract_text import joined, written
 from lti_server.privacy.contracts import SIGNED, Points, Signed
@@ -24,6 +24,8 @@ from lti_server.privacy.retention import Retain
 
 # A signature narrows at once: no row is left for later.
 WHOLE = 2**31 - 1
+# The day of an offer has begun where it is the first to begin.
+FIRST_ZONE = timezone(timedelta(hours=14))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +43,12 @@ class Outcome:
 
 
 class Signing:
-    """The ways in which a district comes by a contract."""
+    """The ways in which a district comes by a contract. `for_adults`: which providers are for adults alone."""
 
-    def __init__(self, database: Database, retain: Retain, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, retain: Retain, journal: Journal, clock: Clock, for_adults: ForAdults = nobody
+    ) -> None:
+        self._for_adults = for_adults
         self._database = database
         self._retain = retain
         self._journal = journal
@@ -85,7 +90,7 @@ class Signing:
         with self._database.tenant(district.id) as connection:
             contracts.lock(connection)
             before = _in_force(connection, district, now)
-            wider = _wider(before.terms, terms)
+            wider = _wider(before.terms, terms, self._for_adults)
             if wider:
                 raise ContractForbids(
                     f"This is wider than the contract in force, and needs a signature: {', '.join(wider)}. "
@@ -99,8 +104,8 @@ class Signing:
         """Take up the offer of another district's contract in force (NDPA Exhibit E): a contract of one's own.
 
         Raises:
-            NoContract: the other district has none in force. ContractForbids: it carries no offer, or the offer ended
-            at midnight in the joining district's time zone, after the last day that `offer_years` allows.
+            NoContract: the other district has none in force. ContractForbids: it carries no offer, or not yet, or the
+            offer ended at midnight in the joining district's time zone, after the last day that `offer_years` allows.
         """
         now = self._clock.now()
         with self._database.tenant(offering.id) as connection:
@@ -109,6 +114,8 @@ class Signing:
         today = _today(district, now)
         if terms.offer is None:
             raise ContractForbids(f"The contract of {offering.slug} is not offered to other districts (Exhibit E).")
+        if now.astimezone(FIRST_ZONE).date() < terms.offer.signed_at:
+            raise ContractForbids(f"The offer of {offering.slug} begins on {terms.offer.signed_at} (Exhibit E).")
         ended = last_day(terms)
         if today > ended:
             raise ContractForbids(
@@ -126,7 +133,7 @@ class Signing:
         former = next(iter(contracts.versions(connection, district.zone, now)), None)
         contracts.sign(connection, district.id, text, signed_by=by, now=now, points=points)
         signed = contracts.versions(connection, district.zone, now)[0]
-        wider, narrower = _differences(former, signed)
+        wider, narrower = _differences(former, signed, self._for_adults)
         log.record(connection, _entry(district, signed, act, by, now, wider, narrower))
         purged = self._retain(connection, district, actor=by, most=WHOLE)
         self._journal.append(
@@ -167,15 +174,15 @@ def _in_force(connection: Connection, district: District, now: datetime) -> Sign
     return current
 
 
-def _differences(former: Signed | None, signed: Signed) -> tuple[list[str], list[str]]:
+def _differences(former: Signed | None, signed: Signed, for_adults: ForAdults) -> tuple[list[str], list[str]]:
     if former is None:
         return [], []
-    return _wider(former.terms, signed.terms), _wider(signed.terms, former.terms)
+    return _wider(former.terms, signed.terms, for_adults), _wider(signed.terms, former.terms, for_adults)
 
 
-def _wider(before: Contract, after: Contract) -> list[str]:
+def _wider(before: Contract, after: Contract, for_adults: ForAdults) -> list[str]:
     """Apart from the first day: what lies behind cannot be allowed any more."""
-    return widened(before, replace(after, valid_from=max(after.valid_from, before.begins)))
+    return widened(before, replace(after, valid_from=max(after.valid_from, before.begins)), for_adults)
 
 
 def _today(district: District, now: datetime) -> date:

@@ -160,3 +160,16 @@ def test_a_contract_is_amended_and_joined_from_the_command_line(
     assert problem["type"].endswith("/contract-forbids")
     assert f"elements.{names}" in problem["wider"]
     assert [act for act, _ in entries(house, district)] == ["contract amend", "contract join"]
+
+
+@pytest.mark.parametrize("name", ["facebook", "nobody-knows"])
+def test_an_amendment_does_not_let_in_a_provider_that_is_not_for_children(
+    say: Say, file: Callable[[str], str], house: House, district: District, name: str
+) -> None:
+    """A contract that names no provider does not allow it; and of one that is not installed nobody knows."""
+    world.sign(house, district, world.contract(house))
+    wider = world.contract(house, more=f"providers: {{lti: {{}}, {name}: {{}}}}")
+    problem = json.loads(say("amend", "--district", "north", file(wider), "--json", exits=1))
+    assert problem["wider"] == [f"providers.{name}"]
+    narrower = world.contract(house, more="providers: {lti: {}, clever: {}}")
+    assert json.loads(say("amend", "--district", "north", file(narrower), "--json"))["wider"] == []

@@ -135,6 +135,16 @@ def test_a_district_joins_the_terms_of_another_as_a_contract_of_its_own(house: H
     assert policy.keeps(NAME, Purpose.INSTRUCTION, Origin.SCHOOL)
 
 
+def test_an_offer_is_not_taken_up_before_its_day(house: House, signing: Signing, clock: FakeClock) -> None:
+    early = {"offer": "{signed_at: 2026-09-03, clause: Exhibit E}"}
+    offering = world.district(house, "south", terms=terms(NAME, more=early))
+    owner = district_in(house, "west", "Pacific/Honolulu")
+    with pytest.raises(ContractForbids, match="begins on 2026-09-03"):
+        signing.join(owner, offering, by="test")
+    moment(clock, datetime(2026, 9, 2, 10, tzinfo=UTC))  # in Kiritimati the third has begun
+    assert signing.join(owner, offering, by="test").signed.kind == "joined"
+
+
 def test_what_is_not_offered_cannot_be_joined(house: House, signing: Signing) -> None:
     offering, owner = world.district(house, "south", terms=terms(NAME)), world.district(house, terms=None)
     with pytest.raises(ContractForbids, match="not offered"):

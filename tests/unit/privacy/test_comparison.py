@@ -9,6 +9,7 @@ from lti_server.privacy.contract_file import parse
 from tests.unit.privacy.contract_text import TERMS, written
 
 NAME, GENDER = "student_name.first_and_or_last", "demographics.gender"
+OTHER, UNSTORED = "student_work.other", TERMS.replace("store: true, retain_days: 400", "store: false")
 REPORT = "{audience: district, level: aggregate, dimensions: [%s], min_n: {value: %d, clause: H}, recipients: []}"
 USUAL = {NAME: TERMS, GENDER: TERMS, "enrollment.grade_level": TERMS.replace("instruction", "progress_reporting")}
 # Each: the narrower file, the wider one, and where it is wider.
@@ -86,6 +87,14 @@ PAIRS = {
         written(), written(evaluators="[{name: R, purposes: [evaluation], min_k: 10, expires: 2027-06-30}]"),
         "evaluators.0",
     ),
+    "a purpose of what is not stored": (
+        written(elements={NAME: UNSTORED}),
+        written(elements={NAME: UNSTORED.replace("[instruction]", "[instruction, evaluation]")}),
+        f"elements.{NAME}.purposes",
+    ),
+    "somebody who sees data and names no host": (
+        written(), written(subprocessors="[{name: A, hosts: []}]"), "subprocessors.0.name",
+    ),
     "an offer": (written(), written(offer="{signed_at: 2026-08-01, clause: Exhibit E}"), "offer"),
 }  # fmt: skip
 
@@ -101,3 +110,20 @@ def test_what_is_wider_is_named_and_the_way_back_is_narrower(what: str) -> None:
 def test_a_contract_is_no_wider_than_itself(what: str) -> None:
     for text in PAIRS[what][:2]:
         assert widened(parse(text), parse(text)) == []
+
+
+def test_what_is_called_other_is_what_was_specified() -> None:
+    """Of two things neither is narrower."""
+    drawings, photographs = (
+        parse(written(elements={OTHER: TERMS.replace("}", f", specify: {what}}}")})) for what in ("Drawings", "Photos")
+    )
+    assert widened(drawings, photographs) == [f"elements.{OTHER}.specify"]
+    assert widened(photographs, drawings) == [f"elements.{OTHER}.specify"]
+    assert widened(drawings, drawings) == []
+
+
+def test_to_name_a_provider_that_is_for_adults_alone_is_wider_where_none_was_named() -> None:
+    """Saying nothing allows any other one."""
+    silent, named = parse(written()), parse(written(providers="{lti: {}, facebook: {}}"))
+    assert widened(silent, named, lambda name: name == "facebook") == ["providers.facebook"]
+    assert widened(named, named, lambda name: name == "facebook") == []

@@ -10,7 +10,7 @@ import pytest
 from lti_server.errors import InvalidInput
 from lti_server.privacy.contract_file import check, new, parse
 from lti_server.privacy.model import ElementTerms, Family, Limit, Origin, ProviderTerms, Purpose
-from tests.unit.privacy.contract_text import TERMS, written
+from tests.unit.privacy.contract_text import TERMS, added, written
 
 WHOLE = """\
 contract: 1
@@ -336,3 +336,55 @@ def test_every_fault_names_its_line_and_its_clause(text: str, clause: str) -> No
 def test_a_contract_that_ended_before_it_was_signed_is_refused() -> None:
     _, (fault,) = check(written({"signed_at": "2029-08-02"}))
     assert (fault.line, fault.pointer) == (3, "/signed_at")
+
+
+UNSEEN = {
+    "NUL": r"a\0b", "a bell": r"a\ab", "an escape": r"a\eb", "a carriage return": r"a\rb", "a next line": r"a\Nb",
+    "half a pair": r"a\ud800b", "a line separator": r"a\Lb", "an override": r"a\u202eb", "an isolate": "a\u2067b",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNSEEN)
+@pytest.mark.parametrize("place", ["schools", "a key", "specify"])
+def test_what_is_not_seen_and_changes_what_is_read_is_refused(what: str, place: str) -> None:
+    said = f'"{UNSEEN[what]}"'
+    text = {
+        "schools": written(providers=f"{{lti: {{population: {{schools: [{said}]}}}}}}"),
+        "a key": written(providers=f"{{{said}: {{}}}}"),
+        "specify": written(elements={"student_work.other": TERMS.replace("}", f", specify: {said}}}")}),
+    }[place]
+    contract, faults = check(text)
+    assert contract is None
+    assert faults[0].line == (7 if place == "specify" else 9)
+    assert not any(mark in str(fault) for fault in faults for mark in "\0\a\x1b\r\x85\ud800\u2028\u202e\u2067")
+
+
+def test_a_comment_turns_nothing_around_either() -> None:
+    _contract, faults = check(written() + "# \u202eeurt :erots\n")
+    assert [fault.line for fault in faults] == [9]
+
+
+def test_text_in_any_script_is_taken() -> None:
+    said = "\u0645\u062f\u0631\u0633\u0629 \U0001f3eb Zo\u00eb e\u0301"
+    text = written(providers=f'{{lti: {{population: {{schools: ["{said}"]}}}}}}')
+    providers = parse(text).providers
+    assert providers is not None
+    assert said in str(providers["lti"].population)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2200-01-01", "9999-12-31", '"2026-W31-6"', "20260801"])
+@pytest.mark.parametrize("place", ["signed_at", "valid.from", "valid.to", "offer.signed_at", "evaluators.0.expires"])
+def test_a_day_from_which_nobody_can_count_is_refused(day: str, place: str) -> None:
+    valid = {"valid.from": f"{{from: {day}, to: 2029-08-01}}", "valid.to": f"{{from: 2026-08-01, to: {day}}}"}
+    head: dict[str, str | None] = (
+        {"signed_at": day} if place == "signed_at" else {"valid": valid[place]} if place in valid else {}
+    )
+    more = {
+        "offer.signed_at": {"offer": f"{{signed_at: {day}, clause: Exhibit E}}"},
+        "evaluators.0.expires": {
+            "evaluators": f"[{{name: R, purposes: [evaluation], min_k: 10, expires: {day}}}]"
+        },
+    }.get(place, {})  # fmt: skip
+    contract, faults = check(written(head) + added(more))
+    assert contract is None
+    assert place in {".".join(fault.place) for fault in faults}
