@@ -114,7 +114,9 @@ INVITATIONS = Table(
 )
 APPLICATIONS = Table(
     name="provider_application",
-    columns=nobody("provider wrapped connected_at connected_by", "this server's own account at a provider"),
+    columns=nobody(
+        "provider wrapped connected_at connected_by tenants_looked_at", "this server's own account at a provider"
+    ),
 )
 CONNECTIONS = Table(
     name="provider_connection",

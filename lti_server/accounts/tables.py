@@ -187,6 +187,7 @@ provider_application = sa.Table(
     sa.Column("wrapped", sa.LargeBinary, nullable=False),
     sa.Column("connected_at", UTC, nullable=False),
     sa.Column("connected_by", sa.Text, nullable=False),
+    sa.Column("tenants_looked_at", UTC),
 )
 
 provider_connection = sa.Table(

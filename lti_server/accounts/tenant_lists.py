@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -32,7 +32,8 @@ from lti_server.providers.manifest import Manifest
 
 TASK = "tenants.look"
 LOOK_EVERY = "*/5 * * * *"
-"""At least every 10 minutes, also where one look fails."""
+LOOK_WITHIN = timedelta(minutes=10)
+"""What is promised, also where one look fails."""
 UNREAD_LOOKS = 3
 """So many looks in a row that fail are evidence; a single one is none."""
 
@@ -90,8 +91,40 @@ class Watched:
     """One connection that is a tenant of an operator's application."""
 
     id: UUID
-    district_id: DistrictId
+    district: District
     tenant: str
+    since: datetime
+    looked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateLook:
+    """A list, or a district's line in it, at which nobody has looked for too long: since when, and whose it is."""
+
+    provider: str
+    since: datetime
+    districts: tuple[str, ...]
+
+
+def late_looks(
+    provider: str, list_looked_at: datetime, watched: Sequence[Watched], now: datetime
+) -> Iterator[LateLook]:
+    """What was not looked at within the time that is promised. `list_looked_at`: or, before any look, since when it is.
+
+    Where the list itself is late, every district is. Else one is late whose own line was passed over while another's
+    was not; a list to which the application has no way (no key for it) has no line of anybody, and nobody is late.
+    """
+    if not watched:
+        return
+    if now - list_looked_at > LOOK_WITHIN:
+        slugs = tuple(sorted({one.district.slug for one in watched}))
+        yield LateLook(provider=provider, since=list_looked_at, districts=slugs)
+        return
+    has_a_way = any(one.looked_at is not None and now - one.looked_at <= LOOK_WITHIN for one in watched)
+    for one in watched:
+        since = one.looked_at or one.since
+        if has_a_way and now - since > LOOK_WITHIN:
+            yield LateLook(provider=provider, since=since, districts=(one.district.slug,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,16 +160,34 @@ class WatchTenants:
     def __call__(self) -> None:
         for provider, manifest in self._providers().items():
             application = self._application_of(provider)
-            watched = [] if application is None else self._watched(provider, manifest, application)
-            if application is None or not watched:
+            if application is None:
                 continue
-            try:
-                named = self._named(provider, application)
-            except InvalidInput:
-                continue  # this application has no way to its list (no key for it), so nobody is judged by it
-            for one in watched:
-                with _others_go_on(one.district_id):
-                    self._judge(one, provider, None if named is None else one.tenant in named)
+            if watched := self._watched(provider, manifest, application):
+                self._look(provider, application, watched)
+            with self._database.anyone() as connection:
+                connection.execute(_LIST_LOOKED, {"provider": provider, "now": self._clock.now()})
+
+    def _look(self, provider: str, application: Mapping[str, object], watched: Sequence[Watched]) -> None:
+        try:
+            named = self._named(provider, application)
+        except InvalidInput:
+            return  # this application has no way to its list (no key for it), so nobody is judged by it
+        for one in watched:
+            with _others_go_on(one.district.id):
+                self._judge(one, provider, None if named is None else one.tenant in named)
+
+    def late(self) -> list[LateLook]:
+        """What nobody has looked at within the time that is promised; no provider is asked."""
+        found: list[LateLook] = []
+        for provider, manifest in self._providers().items():
+            application = self._application_of(provider)
+            if application is None:
+                continue
+            with self._database.anyone() as connection:
+                looked_at = connection.execute(_LIST_LOOKED_AT, {"provider": provider}).scalar_one()
+            watched = self._watched(provider, manifest, application)
+            found += late_looks(provider, looked_at, watched, self._clock.now())
+        return found
 
     def _watched(self, provider: str, manifest: Manifest, application: Mapping[str, object]) -> list[Watched]:
         """Connections in force or suspended that go by the operator's application."""
@@ -147,7 +198,11 @@ class WatchTenants:
             with _others_go_on(district_id), self._database.tenant(district_id) as connection:
                 for row in connection.execute(_WATCHED, {"provider": provider}).all():
                     if is_the_operators(manifest, application, self._own(connection, row)):
-                        found.append(Watched(id=row.id, district_id=district_id, tenant=row.tenant))
+                        one = Watched(
+                            id=row.id, district=self._district(connection), tenant=row.tenant, since=row.connected_at,
+                            looked_at=row.tenants_looked_at,
+                        )  # fmt: skip
+                        found.append(one)
         return found
 
     def _own(self, connection: Connection, row: Any) -> dict[str, object]:
@@ -176,7 +231,7 @@ class WatchTenants:
         return frozenset(found)
 
     def _judge(self, one: Watched, provider: str, named: bool | None) -> None:
-        with self._database.tenant(one.district_id) as connection:
+        with self._database.tenant(one.district.id) as connection:
             row = connection.execute(_KNOWN, {"id": one.id}).one_or_none()
             if row is None:
                 return  # revoked meanwhile
@@ -194,7 +249,7 @@ class WatchTenants:
             if judged.suspend is not None:
                 self._inference.on(connection, GrantId(row.grant_id), provider, judged.suspend)
         if judged.lift:
-            self._inference.lift(one.district_id, GrantId(row.grant_id), provider, Evidence(known.suspended_on))
+            self._inference.lift(one.district.id, GrantId(row.grant_id), provider, Evidence(known.suspended_on))
 
 
 def looked(connection: Connection, grant_id: GrantId) -> Look | None:
@@ -217,7 +272,8 @@ def _log() -> Any:
 
 
 _WATCHED = sa.text(
-    "SELECT c.id, c.tenant, c.sealed FROM provider_connection c JOIN grants g ON g.id = c.grant_id"
+    "SELECT c.id, c.tenant, c.sealed, c.connected_at, c.tenants_looked_at"
+    " FROM provider_connection c JOIN grants g ON g.id = c.grant_id"
     " WHERE c.provider = :provider AND c.ended_at IS NULL AND c.tenant IS NOT NULL"
     " AND g.state IN ('active', 'suspended') ORDER BY c.id"
 )
@@ -230,6 +286,10 @@ _LOOKED = sa.text(
     "UPDATE provider_connection SET tenants_looked_at = :now, tenants_unread = :unread,"
     " tenants_read_at = CASE WHEN :whole THEN :now ELSE tenants_read_at END,"
     " tenant_missing_at = CASE WHEN :missing THEN coalesce(tenant_missing_at, :now) END WHERE id = :id"
+)
+_LIST_LOOKED = sa.text("UPDATE provider_application SET tenants_looked_at = :now WHERE provider = :provider")
+_LIST_LOOKED_AT = sa.text(
+    "SELECT coalesce(tenants_looked_at, connected_at) FROM provider_application WHERE provider = :provider"
 )
 _LAST = sa.text(
     "SELECT tenants_looked_at, tenants_read_at FROM provider_connection"

@@ -16,6 +16,7 @@ import click
 import psycopg
 
 from lti_server import dumps, walls
+from lti_server.accounts.tenant_lists import LOOK_WITHIN
 from lti_server.app import House, build_house
 from lti_server.db import application_role, connect, database_name
 from lti_server.errors import ConfigurationError, LtiServerError
@@ -28,6 +29,7 @@ from lti_server.privacy.timetable import StepName
 from lti_server.providers.registry import PluginState, look_at_plugins
 from lti_server.replay import left
 from lti_server.settings import Settings
+from lti_server.sign_in_parts import SignInHouse
 
 MOST_SKEW_S = 5.0
 MOST_LISTED = 5
@@ -157,6 +159,7 @@ def _with_secrets(settings: Settings, url: str) -> Iterator[Check]:
         yield _restore(settings, url)
     if settings.secret_keys and opened:
         yield _deadlines(settings, url)
+        yield _tenant_lists(settings, url)
 
 
 def _restore(settings: Settings, url: str) -> Check:
@@ -232,6 +235,27 @@ def _overdue(house: House, owner: District) -> Iterator[str]:
         yield f"{_STEPS[step.name]} (grant {grant_id} of {owner.slug}, due {due})"
     for one in asked:
         yield f"disposition {one.id} of {owner.slug} (due {one.due_on.isoformat()})"
+
+
+def _tenant_lists(settings: Settings, url: str) -> Check:
+    """Whether the worker looks at the lists of school systems: one that nobody looks at suspends nobody."""
+    house = build_house(settings, url)
+    try:
+        late = SignInHouse(house).watch_tenants.late()
+    finally:
+        house.database.dispose()
+    name, minutes = "tenant lists", int(LOOK_WITHIN.total_seconds() / 60)
+    if not late:
+        return Check(name=name, ok=True, detail=f"none was left for longer than {minutes} minutes")
+    listed = "; ".join(
+        f"{one.provider}, not since {one.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC, for {', '.join(one.districts)}"
+        for one in late[:MOST_LISTED]
+    ) + (f"; {len(late) - MOST_LISTED} more" if len(late) > MOST_LISTED else "")
+    detail = (
+        f"not looked at for longer than {minutes} minutes: {listed}. A district that has left there is not noticed "
+        "here meanwhile. See that `lti-server worker` runs and what it logs."
+    )
+    return Check(name=name, ok=False, detail=detail)
 
 
 _STEPS = {

@@ -81,7 +81,18 @@ def test_a_healthy_set_up_is_well(setup: Setup) -> None:
 def test_people_get_a_line_for_each_check(setup: Setup) -> None:
     result = CliRunner().invoke(doctor, [])
     assert result.exit_code == 0
-    for name in ("settings", "secret keys", "address", "database", "schema", "role", "walls", "clock", "mail"):
+    for name in (
+        "settings",
+        "secret keys",
+        "address",
+        "database",
+        "schema",
+        "role",
+        "walls",
+        "clock",
+        "tenant lists",
+        "mail",
+    ):
         assert f"ok   {name}: " in result.stdout
 
 
