@@ -132,7 +132,8 @@ def _ways_in(house: House) -> list[Any]:
         proving=signing_in.proving, sign_in=signing_in.sign_in, link=linking_views.finished(signing_in.linking),
         trial=partial(trial_views.arrived, trial), describe=house.registry.manifest,
         sessions=signing_in.sessions, ways=signing_in.ways,
-        by_email=lambda: bool(own_door.desks(False)), home=lambda: url_for("learn.index"), base_url=base_url,
+        by_email=lambda: bool(own_door.desks(False)), own_ways=signing_in.own_accounts.ways,
+        answers=own_door.answers, home=lambda: url_for("learn.index"), base_url=base_url,
     )  # fmt: skip
     return [
         account_views.blueprint(house.invitations, house.district_name, people=signing_in.sessions, base_url=base_url),

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import ages
 from lti_server.accounts.disconnecting import Disconnect
 from lti_server.accounts.live_sessions import LiveSession, Which
 from lti_server.accounts.own_door import OwnSession
@@ -70,7 +71,7 @@ class OwnPages:
                 visits=len(tables.get("session", ())),
                 classes=self._classes(connection, district, tables.get("membership", ())),
                 accounts=self._accounts(connection, who, tables.get("identity", ())),
-                connectable=self._signing_in.connectable(district.slug, subject.kind), ways_out=_ways_out(signed),
+                connectable=self._connectable(connection, district, subject), ways_out=_ways_out(signed),
                 sessions=tuple(self._session(one, who, locale) for one in live),
                 restricted=tuple(str(row["recipients"]) for row in tables.get("disclosure_restriction", ())),
                 consents=tuple(dict(row) for row in beside.get("consent", ())),
@@ -87,6 +88,13 @@ class OwnPages:
     def ask(self, who: OwnSession, wish: str, text: str) -> None:
         """Hand on to the district what somebody asks for (privacy/own_requests.py)."""
         self._house.rights.own_requests.ask(who.district_id, who.person_id, wish, text)
+
+    def _connectable(self, connection: Connection, district: District, subject: DataSubject) -> Mapping[str, str]:
+        today, years = self._house.clock.now().astimezone(district.zone).date(), None
+        if subject.key is not None:
+            whose = ages.Whose(keys=subject.keys, person_id=subject.person_id, key=subject.key)
+            years = ages.years(connection, whose, today)
+        return self._signing_in.connectable(district.slug, subject.kind, years)
 
     def _contract(self, connection: Connection, district: District) -> Signed | None:
         found = contracts.versions(connection, district.zone, self._house.clock.now())

@@ -15,6 +15,7 @@ from lti_server.own_door_parts import OwnDoorHouse
 from lti_server.privacy import contract_views, contracts, districts, log, notice_views, notices, own_terms
 from lti_server.privacy.contracts import Signed
 from lti_server.privacy.notice_views import NoticeParts, OwnTerms, Published
+from lti_server.sign_in_parts import SignInHouse
 
 
 class StaffContracts:
@@ -61,7 +62,8 @@ def notice_pages(house: House) -> Blueprint:
     def own() -> OwnTerms:
         registering = OwnDoorHouse(house).registering
         slugs = tuple(map(own_terms.slug_of, registering.countries(new=True)))
-        return OwnTerms(lines=own_terms.own_lines(registering.notice()) if slugs else (), slugs=slugs)
+        lines = own_terms.own_lines(registering.notice()) if slugs else ()
+        return OwnTerms(lines=lines, slugs=slugs, ways=tuple(SignInHouse(house).own_accounts.ways().values()))
 
     return notice_views.blueprint(
         NoticeParts(versions=versions, published=published, own=own, today=lambda: house.clock.now().date())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -49,6 +49,8 @@ from lti_server.privacy.server_data import SERVER_DATA
 from lti_server.progress.merged import ProgressMerge
 from lti_server.progress.outbox import Outbox
 from lti_server.progress.personal_data import ProgressData, cancel_jobs
+from lti_server.providers.manifest import Capability
+from lti_server.providers.registry import Registry
 from lti_server.roster.disposal import KeptByGrants
 from lti_server.roster.merged import RosterMerge
 from lti_server.roster.personal_data import RosterData, end_stays, stays
@@ -120,6 +122,8 @@ class Parts(Protocol):
     def mail(self) -> Mail: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def registry(self) -> Registry: ...
     def deliver_grade(self) -> DeliverGrade: ...
     def entered(self, connection: Connection) -> District: ...
 
@@ -174,8 +178,13 @@ class RightsParts:
     def correct(self) -> Correct:
         of = self.of
         return Correct(
-            database=of.database, district=of.entered, policies=of.policies, journal=of.journal, clock=of.clock
-        )
+            database=of.database, district=of.entered, policies=of.policies, journal=of.journal,
+            adults_only=self._adults_only, clock=of.clock,
+        )  # fmt: skip
+
+    def _adults_only(self) -> Collection[str]:
+        running = self.of.registry.enabled(Capability.LOGIN)
+        return [one.name for one in running if one.manifest is not None and one.manifest.adults_only]
 
     @cached_property
     def access(self) -> StaffAccess:

@@ -18,6 +18,7 @@ from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.linking import Linking
 from lti_server.accounts.live_sessions import LiveSessions
 from lti_server.accounts.model import Kind
+from lti_server.accounts.own_accounts import OwnAccounts
 from lti_server.accounts.person_sessions import PersonSessions
 from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.accounts.proving import Proving
@@ -29,12 +30,14 @@ from lti_server.accounts.trial_sign_ins import TrialSignIns
 from lti_server.accounts.waiting_tenants import WaitingTenants
 from lti_server.db import Database
 from lti_server.ids import Clock
+from lti_server.privacy import own_terms
 from lti_server.privacy.contracts import Policies
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.inference import SuspendOnEvidence
 from lti_server.privacy.journal import Journal
+from lti_server.privacy.model import Origin
 from lti_server.providers.connections import OutboundLimits
 from lti_server.providers.connector import Connector
 from lti_server.providers.manifest import Capability, Manifest
@@ -151,11 +154,22 @@ class SignInHouse:
         )
 
     @cached_property
+    def own_accounts(self) -> OwnAccounts:
+        of = self.of
+        return OwnAccounts(
+            database=of.database, connections=self.connections, district=of.entered,
+            running=lambda: self._running(Capability.LOGIN),
+        )  # fmt: skip
+
+    def _intake(self, provider: str, origin: Origin) -> ContractIntake:
+        return ContractIntake(provider, self.of.policies, self.of.clock, origin=origin)
+
+    @cached_property
     def proving(self) -> Proving:
         of = self.of
         return Proving(
             states=SignInStates(of.ring, of.clock), connections=self.connections, connector=of.connector,
-            unknown_tenant=self.waiting.seen, base_url=of.settings.base_url,
+            unknown_tenant=self.waiting.seen, own=self.own_accounts.of, base_url=of.settings.base_url,
         )  # fmt: skip
 
     @cached_property
@@ -163,7 +177,7 @@ class SignInHouse:
         of = self.of
         return SignIn(
             database=of.database, proving=self.proving, connections=self.connections, district=of.entered,
-            policies=of.policies, intake=lambda provider: ContractIntake(provider, of.policies, of.clock),
+            policies=of.policies, intake=self._intake,
             same_person=of.rights.shared_ids, clock=of.clock,
         )  # fmt: skip
 
@@ -193,14 +207,15 @@ class SignInHouse:
         return Linking(
             database=of.database, district=of.entered, proving=self.proving, sign_in=self.sign_in,
             merge=of.rights.merge,
-            intake=lambda provider: ContractIntake(provider, of.policies, of.clock),
+            intake=self._intake,
             manifest=self.connections.connectable, clock=of.clock,
         )  # fmt: skip
 
-    def connectable(self, slug: str, kind: str) -> Mapping[str, str]:
-        """The providers of which somebody of a district may connect an account: title by name."""
-        running = self._running(Capability.LOGIN)
-        return {name: title for name, title in self.ways(slug).items() if lets_in(running[name], Kind(kind))}
+    def connectable(self, slug: str, kind: str, years: int | None) -> Mapping[str, str]:
+        """The providers of which somebody so old of a district may connect an account: title by name."""
+        running, years = self._running(Capability.LOGIN), years if own_terms.is_own(slug) else None
+        found = self.ways(slug).items()
+        return {name: title for name, title in found if lets_in(running[name], Kind(kind), years=years)}
 
     def title(self, provider: str) -> str:
         """What people call a provider; its name where it does not run."""

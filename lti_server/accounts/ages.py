@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -31,8 +31,32 @@ class Whose:
     key: PersonKey = field(repr=False)
 
 
-Judge = Callable[[Age | None], bool]
+IsChild = Callable[[Age | None], bool]
 """Whether somebody is a child, given what is said of their age right now besides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """How old somebody is, and whether a child, given what one provider says of their age right now besides.
+
+    `replaced` is the grant of which what is said now takes the place of what was said before; None where somebody has
+    several accounts there.
+    """
+
+    pack: AgePack
+    told: Sequence[tuple[UUID | None, Said]]
+    others: Sequence[Said]
+    replaced: GrantId | None
+    today: date
+
+    def __call__(self, now: Age | None) -> bool:
+        return self.pack.is_child(self.years(now))
+
+    def years(self, now: Age | None) -> int | None:
+        """Whole years at the least; None is unknown."""
+        kept = [said for grant, said in self.told if now is None or self.replaced is None or grant != self.replaced]
+        new = [] if now is None else [Said(AgeSource.PROVIDER, now)]
+        return years_of([*kept, *self.others, *new], self.today)
 
 
 def said_of(connection: Connection, whose: Whose) -> list[Said]:
@@ -51,20 +75,19 @@ def pack(connection: Connection) -> AgePack:
     return pack_of(connection.execute(_COUNTRY).scalar_one())
 
 
-def judge(connection: Connection, whose: Whose | None, grant_id: GrantId, today: date) -> Judge:
-    """A judge of somebody, or of who is not known yet (None), of whom a provider may say an age anew."""
-    country = pack(connection)
+def judge(
+    connection: Connection, whose: Whose | None, grant_id: GrantId, today: date, *, own: Age | None = None
+) -> Judge:
+    """A judge of somebody, or of who is not known yet (None), of whom a provider may say an age anew.
+
+    `own`: what somebody says of themself who registers now.
+    """
+    said = [] if own is None else [Said(AgeSource.SELF, own)]
     told = [] if whose is None else _told(connection, whose)
     others = [] if whose is None else [*_stated(connection, whose), *_put_right(connection, whose)]
     several = whose is not None and _has_several(connection, whose, grant_id)
-
-    def is_child(now: Age | None) -> bool:
-        replaced = None if now is None or several else grant_id
-        said = [one for grant, one in told if replaced is None or grant != replaced]
-        new = [] if now is None else [Said(AgeSource.PROVIDER, now)]
-        return country.is_child(years_of([*said, *others, *new], today))
-
-    return is_child
+    replaced = None if several else grant_id
+    return Judge(pack=pack(connection), told=told, others=[*others, *said], replaced=replaced, today=today)
 
 
 def learn(connection: Connection, whose: Whose, said: Said, *, grant_id: GrantId | None, by: str, at: datetime) -> None:

@@ -11,7 +11,9 @@ from lti_server.accounts import store as people
 from lti_server.accounts.model import Kind, Subject
 from lti_server.accounts.person_sessions import provider_session_hash
 from lti_server.accounts.provider_connections import Connected
+from lti_server.privacy import own_terms
 from lti_server.privacy.districts import District
+from lti_server.privacy.model import Origin
 from lti_server.providers.records import PersonRole, SourceIdentity
 
 LONGEST_KEY = 255
@@ -61,12 +63,26 @@ class Arrival:
 
     @property
     def kind(self) -> Kind:
-        return Kind.STAFF if self.identity.person.role in STAFF else Kind.PUPIL
+        """Nobody is staff where there is no school."""
+        return Kind.STAFF if self.identity.person.role in STAFF and not self.own else Kind.PUPIL
+
+    @property
+    def own(self) -> bool:
+        """Whether somebody comes who registered alone, or is about to."""
+        return own_terms.is_own(self.district.slug)
+
+    @property
+    def origin(self) -> Origin:
+        return Origin.STUDENT if self.own else Origin.SCHOOL
 
     @property
     def said(self) -> dict[str, object]:
-        """What the provider tells, by the names of the schedule; the subject is `sub`, a former one is not kept."""
-        return {**self.identity.person.without({"legacy_ids"}).present(), "sub": self.identity.subject}
+        """What the provider tells, by the names of the schedule; the subject is `sub`, a former one is not kept.
+
+        Of somebody's own account an address counts that the provider has proven to be theirs, and no other.
+        """
+        unproven = {"email"} if self.own and not self.identity.email_verified else set()
+        return {**self.identity.person.without({"legacy_ids"} | unproven).present(), "sub": self.identity.subject}
 
 
 def has_keys(identity: object) -> bool:

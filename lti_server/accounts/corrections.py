@@ -5,7 +5,7 @@ disclosure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -16,12 +16,13 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import ages
 from lti_server.accounts.merging import survivor
+from lti_server.accounts.person_sessions import end_by_providers
 from lti_server.accounts.tables import correction, disclosure_restriction, person
 from lti_server.db import Database
 from lti_server.errors import ContractForbids, InvalidInput, NotFound
 from lti_server.ids import Clock, DistrictId, PersonId
-from lti_server.privacy import log, schedule
-from lti_server.privacy.ages import OLDEST, YOUNGEST, Age, earliest_day
+from lti_server.privacy import log, own_terms, schedule
+from lti_server.privacy.ages import ADULT, OLDEST, YOUNGEST, Age, earliest_day
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import PersonKey
 from lti_server.privacy.districts import District
@@ -70,12 +71,14 @@ class Correct:
         district: Callable[[Connection], District],
         policies: Policies,
         journal: Journal,
+        adults_only: Callable[[], Collection[str]],
         clock: Clock,
     ) -> None:
         self._database = database
         self._district = district
         self._policies = policies
         self._journal = journal
+        self._adults_only = adults_only
         self._clock = clock
 
     def put(self, district_id: DistrictId, person_id: PersonId, field: str, value: str, asked: Asked) -> None:
@@ -90,15 +93,17 @@ class Correct:
         if field not in CORRECTABLE or not 0 < len(text) <= LONGEST:
             raise InvalidInput(f"Correct one of {', '.join(sorted(CORRECTABLE))}, with at most {LONGEST} characters.")
         now = self._clock.now()
-        if field == ages.FIELD:
-            text = _age(text, earliest_day(now)).text()
+        age = _age(text, earliest_day(now)) if field == ages.FIELD else None
+        text = text if age is None else age.text()
         with self._database.tenant(district_id) as connection:
             whose = self._whose(connection, person_id, asked)
             element = self._allowed(connection, whose, field)
             _pin(connection, whose, person_id, field, text, by=asked.by, at=now)
-            if field == ages.FIELD:
+            if age is not None:
                 pupil = ages.Whose(keys=whose.district.keys, person_id=person_id, key=whose.key)
                 ages.hold(connection, pupil, earliest_day(now))
+                if age.years < ADULT:
+                    end_by_providers(connection, person_id, self._adults_only(), now)
             self._note(connection, whose, person_id, asked, element)
             self._journal.append(
                 JournalKind.CORRECTION, district_id=district_id, at=now, person=str(person_id), field=field
@@ -186,7 +191,7 @@ class Correct:
         """The element of a field that the contract in force lets be kept."""
         contract_id = in_force(connection, whose.district.zone, self._clock.now())
         policy = None if contract_id is None else self._policies.of(connection, contract_id)
-        element = _kept(policy, whose.kind, field)
+        element = _kept(policy, whose.kind, field, whose.district.slug)
         if element is None:
             raise ContractForbids("The district's contract does not let this field be kept.")
         return element
@@ -248,13 +253,15 @@ def held_back(connection: Connection) -> list[tuple[PersonId, str]]:
     return [(PersonId(row.person_id), str(row.field)) for row in rows]
 
 
-def _kept(policy: Policy | None, kind: str, field: str) -> str | None:
+def _kept(policy: Policy | None, kind: str, field: str, slug: str) -> str | None:
+    """Who registered alone has no school that says anything of them."""
+    origin = Origin.STUDENT if own_terms.is_own(slug) else Origin.SCHOOL
     if kind == "staff":
         educator = schedule.element_of_educator(field)
         return educator if policy is not None and educator in policy.educator_elements else None
     if field == ages.FIELD:
-        return schedule.BIRTH_DATE if policy is not None and Origin.SCHOOL in policy.age_from else None
+        return schedule.BIRTH_DATE if policy is not None and origin in policy.age_from else None
     element = schedule.element_at_rest(field)
-    if element is None or leave(policy, element, purpose=Purpose.INSTRUCTION, origin=Origin.SCHOOL) is None:
+    if element is None or leave(policy, element, purpose=Purpose.INSTRUCTION, origin=origin) is None:
         return None
     return element

@@ -11,27 +11,25 @@ from sqlalchemy.engine import Connection
 from lti_server.accounts import ages, blocks, email_codes
 from lti_server.accounts import store as people
 from lti_server.accounts.email_codes import Newcomer, Redeemed, Way, Writes, one_address
-from lti_server.accounts.model import FieldValue, Kind, Known
+from lti_server.accounts.model import Kind, Known
+from lti_server.accounts.newcomers import CHOSEN, chosen_name, fields_of, say_age
 from lti_server.accounts.person_sessions import Opened, open_session
 from lti_server.accounts.registering import Desk, Registering
 from lti_server.accounts.sign_in import SignedIn
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.store import Source, subject_hash
 from lti_server.db import Database
-from lti_server.errors import InvalidInput
 from lti_server.ids import Clock, ContractId, GrantId, PersonId
 from lti_server.mail import Message
 from lti_server.privacy import grants, log, own_terms, schedule
-from lti_server.privacy.ages import Age, AgeSource, Said
-from lti_server.privacy.card_numbers import has_card_number
-from lti_server.privacy.collect import collect
+from lti_server.privacy.ages import Age
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.crypto import new_token
 from lti_server.privacy.districts import District
 from lti_server.privacy.grant_states import Use
-from lti_server.privacy.model import Origin, Policy, Purpose, SubjectKind
+from lti_server.privacy.model import Origin, Purpose
 from lti_server.privacy.own_terms import EMAIL
-from lti_server.privacy.store_gate import leave, leaves
+from lti_server.privacy.store_gate import leave
 
 EndOthers = Callable[[District, PersonId, Opened], None]
 """Ends every other session of somebody."""
@@ -142,9 +140,7 @@ class EmailSignIn:
         """What is kept until the code is typed; of a child no address."""
         if asked.way is not Way.REGISTER:
             return None
-        name, years = asked.name.replace("\x00", "").strip(), asked.years
-        if not 0 < len(name) <= email_codes.LONGEST_NAME or has_card_number(name):
-            raise InvalidInput("Choose a name of at most 60 characters. It need not be yours.")
+        name, years = chosen_name(asked.name), asked.years
         if years is None or not own_terms.may_register(desk.country, years):
             raise refused("not-alone")
         age = Age(years, self._today(desk.district))
@@ -189,14 +185,13 @@ class EmailSignIn:
             keep_subject=False,
         )  # fmt: skip
         child = ages.pack(connection).is_child(newcomer.age.at(self._today(desk.district)))
-        fields = _fields(policy, newcomer, child=child)
+        typed = {CHOSEN: newcomer.name, "email": newcomer.address}
+        fields = fields_of(policy, EMAIL, typed, child=child)
         people.write_fields(connection, keys, made, source, fields, [])
         may = leave(policy, schedule.EMAIL, purpose=Purpose.INSTRUCTION, origin=Origin.STUDENT)
         if not newcomer.address and may is not None:
             people.write_hash(connection, keys, made, source, "email", found.address_hash, may)
-        if Origin.STUDENT in policy.age_from and (whose := ages.whose_of(keys, made)) is not None:
-            own = Said(AgeSource.SELF, newcomer.age)
-            ages.learn(connection, whose, own, grant_id=None, by=f"person:{made.person_id}", at=source.at)
+        say_age(connection, keys, policy, made, newcomer.age, at=source.at)
         return made
 
     def _contract(self, connection: Connection, district: District, now: datetime) -> ContractId:
@@ -209,24 +204,6 @@ class EmailSignIn:
 
     def _today(self, district: District) -> date:
         return self._clock.now().astimezone(district.zone).date()
-
-
-def _fields(policy: Policy, newcomer: Newcomer, *, child: bool) -> list[FieldValue]:
-    """What may be kept of what a newcomer said of themself."""
-    said = {"nickname": newcomer.name, "email": newcomer.address}
-    passed = collect(
-        policy, SubjectKind.PUPIL, provider=EMAIL, purpose=Purpose.INSTRUCTION, origin=Origin.STUDENT, fields=said,
-        child=child,
-    )  # fmt: skip
-    given = leaves(policy, SubjectKind.PUPIL, passed, purpose=Purpose.INSTRUCTION, origin=Origin.STUDENT)
-    return [
-        FieldValue(
-            name=name, value=value if isinstance(value, str) else value.value, leave=given[name],
-            hash_only=not isinstance(value, str), findable=name == "email",
-        )
-        for name, value in passed.kept.items()
-        if name in given
-    ]  # fmt: skip
 
 
 def _grant(connection: Connection) -> GrantId:

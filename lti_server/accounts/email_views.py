@@ -5,49 +5,58 @@ An address is in a form alone: in no query, no cookie, and not in the page that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
-from lti_server.accounts.browser_states import LONGEST_LOGIN_S, BrowserStates, StateSpoiled
 from lti_server.accounts.email_codes import KEPT_FOR, LONGEST_ADDRESS, LONGEST_NAME, Letter, Way
 from lti_server.accounts.email_sign_in import Asked, EmailSignIn
+from lti_server.accounts.newcomers import chosen_name
 from lti_server.accounts.person_sessions import PersonSessions
 from lti_server.accounts.sign_in import SignedIn
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.sign_in_views import COOKIE, SignInCookies
+from lti_server.accounts.sign_up_answers import SignUpAnswers
 from lti_server.errors import InvalidInput, SignInRefused
 from lti_server.privacy.ages import OLDEST, YOUNGEST
+from lti_server.privacy.own_terms import slug_of
 from lti_server.web.cookies import forget_token, set_token
 from lti_server.web.guards import public
 
-BROWSER, AGE = "lti_code", "lti_signup_age"
+BROWSER = "lti_code"
 TOKEN = 43
 """Characters of a browser's token."""
 TRY_AGAIN = frozenset({"code-wrong", "code-over"})
+
+
+class Ways(Protocol):
+    def __call__(self, country: str, *, years: int) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailParts:
     """`desks` are the countries whose people come by e-mail; with True, those where somebody new may register.
 
-    `ages` signs what somebody has answered when asked their age; `hold_back` raises where an address asks too often.
+    `ways` are the providers by which somebody so old may register in a country, title by name; `answers` is what they
+    have said before. `hold_back` raises where an address asks too often.
     """
 
     sign_in: EmailSignIn
     sessions: PersonSessions
     desks: Callable[[bool], Sequence[str]]
-    ages: BrowserStates
+    ways: Ways
+    answers: SignUpAnswers
     hold_back: Callable[[], None]
     home: Callable[[], str]
     base_url: str
 
 
 def blueprint(parts: EmailParts) -> Blueprint:
-    """Six pages. Each POST is followed by a page of its own, so that no reload sends anything twice."""
+    """Seven pages. Each POST is followed by a page of its own, so that no reload sends anything twice."""
     pages = Blueprint("by_email", __name__, template_folder="templates")
     door = _Door(parts)
 
@@ -60,6 +69,11 @@ def blueprint(parts: EmailParts) -> Blueprint:
     @public("whoever registers is not known yet")
     def register() -> Response:
         return door.register()
+
+    @pages.route("/signup/with/<provider>", methods=["GET", "POST"])
+    @public("whoever registers is not known yet")
+    def register_with(provider: str) -> Response:
+        return door.register_with(provider)
 
     @pages.route("/signin/email", methods=["GET", "POST"])
     @public("the way in; the answer is the same whoever the address belongs to")
@@ -91,28 +105,58 @@ class _Door:
         country = self._country(new=True, to="by_email.age")
         if isinstance(country, Response):
             return country
-        if self._said(country) is not None:  # an answer stands: asking again would say which one is wanted
+        answers = self._parts.answers
+        if answers.age(country) is not None:  # an answer stands: asking again would say which one is wanted
             return _to("by_email.register", country)
         years = _number(request.form.get("years", ""))
         if request.method == "POST" and years is not None:
             response = _to("by_email.register", country)
-            value = self._parts.ages.write({"c": country, "y": years})
-            response.set_cookie(AGE, value, max_age=LONGEST_LOGIN_S, secure=self._https, httponly=True, samesite="Lax")
+            answers.keep_age(response, country, years)
             return response
         wrong = request.method == "POST"
         values = {"country": country, "wrong": wrong, "youngest": YOUNGEST, "oldest": OLDEST}
         return make_response(render_template("accounts/sign_up.html", **values), 422 if wrong else 200)
 
     def register(self) -> Response:
+        found = self._may_register()
+        if isinstance(found, Response):
+            return found
+        country, years = found
+        return self._asked(country, Way.REGISTER, "by_email.register", years)
+
+    def register_with(self, provider: str) -> Response:
+        """A name is chosen; then a link leads to the provider, for a form may not (CSP)."""
+        found = self._may_register()
+        if isinstance(found, Response):
+            return found
+        country, years = found
+        title = self._parts.ways(country, years=years).get(provider)
+        if title is None:
+            return _to("by_email.register", country)
+        values = {"country": country, "provider": provider, "title": title, "longest_name": LONGEST_NAME, "fault": ""}
+        if request.method == "GET":
+            values |= {"name": self._parts.answers.name(provider), "slug": slug_of(country)}
+            return make_response(render_template("accounts/sign_up_with.html", **values))
+        try:
+            name = chosen_name(request.form.get("name", "")[:1_000])
+        except InvalidInput as fault:
+            values |= {"name": "", "fault": fault.detail}
+            return make_response(render_template("accounts/sign_up_with.html", **values), 422)
+        response = make_response(redirect(url_for("by_email.register_with", provider=provider, country=country), 303))
+        self._parts.answers.keep_name(response, provider, name)
+        return response
+
+    def _may_register(self) -> tuple[str, int] | Response:
+        """Of which country somebody is and how old, who may register; else a page that asks or says no."""
         country = self._country(new=True, to="by_email.age")
         if isinstance(country, Response):
             return country
-        years = self._said(country)
+        years = self._parts.answers.age(country)
         if years is None:
             return _to("by_email.age", country)
         if not self._parts.sign_in.may_register(country, years):
             return make_response(render_template("accounts/sign_up_not_alone.html"))
-        return self._asked(country, Way.REGISTER, "by_email.register", years)
+        return country, years
 
     def address(self, way: Way, endpoint: str) -> Response:
         country = self._country(new=False, to=endpoint)
@@ -144,13 +188,13 @@ class _Door:
         else:
             self._cookies.keep_session(response, signed_in.opened.cookie)
         forget_token(response, BROWSER, secure=self._https, httponly=True, samesite="Lax")
-        response.delete_cookie(AGE, secure=self._https, httponly=True, samesite="Lax")
+        self._parts.answers.forget(response)
         return response
 
     def _asked(self, country: str, way: Way, endpoint: str, years: int | None) -> Response:
         """The form for an address; once it is sent, on to the code, whoever the address belongs to."""
         if request.method == "GET":
-            return _address_page(country, way, endpoint, "")
+            return self._page(country, way, endpoint, years)
         self._parts.hold_back()
         known, browser = _browser()
         form = request.form
@@ -161,12 +205,20 @@ class _Door:
         try:
             browser = self._parts.sign_in.ask(asked, letter)
         except InvalidInput as fault:
-            return _address_page(country, way, endpoint, fault.detail)
+            return self._page(country, way, endpoint, years, fault.detail)
         response = _to("by_email.code", "")
         value = f"{country.lower()}-{browser}"
         life = int(KEPT_FOR.total_seconds())
         set_token(response, BROWSER, value, max_age=life, secure=self._https, httponly=True, samesite="Lax")
         return response
+
+    def _page(self, country: str, way: Way, endpoint: str, years: int | None, fault: str = "") -> Response:
+        ways = {} if years is None else self._parts.ways(country, years=years)
+        values = {"country": country, "way": way.value, "to": endpoint, "fault": fault, "ways": ways}
+        page = render_template(
+            "accounts/email_address.html", longest=LONGEST_ADDRESS, longest_name=LONGEST_NAME, **values
+        )
+        return make_response(page, 422 if fault else 200)
 
     def _country(self, *, new: bool, to: str) -> str | Response:
         """Which country's people: the only one, the one that was chosen, or a page that asks.
@@ -183,14 +235,6 @@ class _Door:
         if len(found) == 1:
             return found[0]
         return make_response(render_template("accounts/sign_up_country.html", countries=countries(found), to=to))
-
-    def _said(self, country: str) -> int | None:
-        """Which age was said in this browser a short while ago."""
-        try:
-            said = self._parts.ages.read(request.cookies.get(AGE))
-        except StateSpoiled:
-            return None
-        return int(said["y"]) if said["c"] == country else None
 
 
 def letter(kind: Letter, code: str) -> tuple[str, str]:
@@ -217,12 +261,6 @@ def countries(found: Sequence[str]) -> dict[str, str]:
     locale = get_locale()
     names = {} if locale is None else locale.territories
     return dict(sorted(((one, names.get(one, one)) for one in found), key=lambda pair: pair[1]))
-
-
-def _address_page(country: str, way: Way, endpoint: str, fault: str) -> Response:
-    values = {"country": country, "way": way.value, "to": endpoint, "fault": fault}
-    page = render_template("accounts/email_address.html", longest=LONGEST_ADDRESS, longest_name=LONGEST_NAME, **values)
-    return make_response(page, 422 if fault else 200)
 
 
 def _code_page(country: str, reason: str) -> Response:

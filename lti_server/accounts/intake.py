@@ -9,7 +9,7 @@ from typing import Protocol
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts import blocks
-from lti_server.accounts.ages import Judge
+from lti_server.accounts.ages import IsChild
 from lti_server.accounts.model import FieldValue, Kept, Kind
 from lti_server.ids import Clock, ContractId, DistrictId
 from lti_server.privacy import schedule
@@ -36,7 +36,7 @@ class Intake(Protocol):
         district_id: DistrictId,
         kind: Kind,
         said: Mapping[str, object],
-        is_child: Judge = unknown_is_child,
+        is_child: IsChild = unknown_is_child,
     ) -> Kept:
         """Decide what may be kept, before anything is written (law 2). A birth date becomes years, and is gone."""
         ...
@@ -62,10 +62,14 @@ _NAMES = {
 
 
 class ContractIntake:
-    """The collect gate over the policy of a contract, for one provider."""
+    """The collect gate over the policy of a contract, for one provider.
 
-    def __init__(self, provider: str, policies: Policies, clock: Clock) -> None:
+    `origin`: whether a school's system says it, or somebody's own account.
+    """
+
+    def __init__(self, provider: str, policies: Policies, clock: Clock, *, origin: Origin = Origin.SCHOOL) -> None:
         self._provider = provider
+        self._origin = origin
         self._policies = policies
         self._clock = clock
 
@@ -76,24 +80,25 @@ class ContractIntake:
         district_id: DistrictId,
         kind: Kind,
         said: Mapping[str, object],
-        is_child: Judge = unknown_is_child,
+        is_child: IsChild = unknown_is_child,
     ) -> Kept:
-        """Decide what may be kept for instruction of what a school's system said."""
+        """Decide what may be kept for instruction of what was said."""
         policy = self._policies.of(connection, contract_id)
         age = None
-        if kind is Kind.PUPIL and policy.allows_provider(self._provider) and Origin.SCHOOL in policy.age_from:
+        if kind is Kind.PUPIL and policy.allows_provider(self._provider) and self._origin in policy.age_from:
             age, said = _aged(said, earliest_day(self._clock.now()))
         subject = SubjectKind.EDUCATOR if kind is Kind.STAFF else SubjectKind.PUPIL
+        left, said = _named_by_themselves(said) if self._origin is Origin.STUDENT else ({}, said)
         collected = collect(
             policy,
             subject,
             provider=self._provider,
             purpose=Purpose.INSTRUCTION,
-            origin=Origin.SCHOOL,
+            origin=self._origin,
             fields=said,
             child=is_child(age),
         )
-        given = leaves(policy, subject, collected, purpose=Purpose.INSTRUCTION, origin=Origin.SCHOOL)
+        given = leaves(policy, subject, collected, purpose=Purpose.INSTRUCTION, origin=self._origin)
         return Kept(
             fields=tuple(
                 _field(name, value, given[name])
@@ -101,7 +106,7 @@ class ContractIntake:
                 if name not in _IDS and name in given
             ),
             keep_subject=any(name in given for name in _IDS),
-            refused=collected.refused,
+            refused={**collected.refused, **left},
             elements=tuple(sorted(collected.elements | ({schedule.BIRTH_DATE} if age else set()))),
             policy_hash=collected.policy_hash,
             age=age,
@@ -121,6 +126,12 @@ def _aged(said: Mapping[str, object], today: date) -> tuple[Age | None, dict[str
     found = {name: age for name in schedule.BIRTH_FIELDS & said.keys() if (age := age_from(said[name], today))}
     youngest = min(found.values(), key=lambda one: one.years, default=None)
     return youngest, {name: value for name, value in said.items() if name not in found}
+
+
+def _named_by_themselves(said: Mapping[str, object]) -> tuple[Mapping[str, int], Mapping[str, object]]:
+    """How often each name was left out, and what else is said: the name that somebody has chosen is enough (A-04)."""
+    names = {one for one in said if schedule.PUPIL_FIELDS.get(one) == schedule.NAME}
+    return dict.fromkeys(names, 1), {name: value for name, value in said.items() if name not in names}
 
 
 def _field(name: str, value: str | HashOnly, leave: Leave) -> FieldValue:

@@ -35,6 +35,7 @@ from lti_server.ids import Clock, DistrictId, IdentityId, PersonId, new_id
 from lti_server.privacy import log
 from lti_server.privacy.crypto import token_hash
 from lti_server.privacy.districts import District
+from lti_server.privacy.model import Origin
 from lti_server.providers.manifest import Manifest
 from lti_server.providers.records import PersonRole
 
@@ -59,12 +60,15 @@ def may_remove(ways: Iterable[WayIn], identity_id: IdentityId) -> bool:
     return any(one.id == identity_id for one in found) and any(one.stands for one in found if one.id != identity_id)
 
 
-def may_link(kind: Kind, provider: Manifest, *, known: Kind | None, role: PersonRole | None) -> bool:
+def may_link(
+    kind: Kind, provider: Manifest, *, known: Kind | None, role: PersonRole | None, years: int | None = None
+) -> bool:
     """Whether somebody of this kind may have this account: one that is a person's here already (`known`), or none's.
 
     A pupil's and a teacher's never are one, whichever is to be whose; what a provider does not say speaks for neither.
+    `years` is how old somebody is who registered alone.
     """
-    if not lets_in(provider, kind):
+    if not lets_in(provider, kind, years=years):
         return False
     if known is not None:
         return known is kind
@@ -110,7 +114,7 @@ class Linking:
         proving: Proving,
         sign_in: SignIn,
         merge: Merge,
-        intake: Callable[[str], Intake],
+        intake: Callable[[str, Origin], Intake],
         manifest: Callable[[str], Manifest],
         clock: Clock,
     ) -> None:
@@ -221,7 +225,7 @@ class Linking:
         known, _former = self._sign_in.known(connection, arrival)
         target = _target(connection, intent.person_id)
         self._sign_in.reached(connection, arrival.connected, contract_id, target)
-        intake, keys = self._intake(intent.provider), arrival.district.keys
+        intake, keys = self._intake(intent.provider, arrival.origin), arrival.district.keys
         if _is_blocked(connection, intent) or intake.blocked(connection, keys, arrival.told()):
             raise not_linked("link-not-possible")
         if known is not None and held(connection, known.identity_id):
@@ -229,7 +233,8 @@ class Linking:
         if known is not None and known.person_id == target.person_id:
             return Outcome.ALREADY
         role, kind = arrival.identity.person.role, None if known is None else known.kind
-        if not may_link(target.kind, self._manifest(intent.provider), known=kind, role=role):
+        years = _years(connection, arrival, target)
+        if not may_link(target.kind, self._manifest(intent.provider), known=kind, role=role, years=years):
             raise not_linked("link-not-possible")
         if known is not None:
             return self._found(connection, intent, known)
@@ -289,6 +294,12 @@ def _target(connection: Connection, person_id: PersonId) -> Known:
         person_id=person_id, identity_id=IdentityId(person_id), kind=Kind(row.kind),
         wrapped_key=bytes(row.wrapped_key), fingerprints={},
     )  # fmt: skip
+
+
+def _years(connection: Connection, arrival: Arrival, target: Known) -> int | None:
+    """How old somebody is who registered alone; None of whoever has a school."""
+    whose = ages.whose_of(arrival.district.keys, target) if arrival.own else None
+    return None if whose is None else ages.years(connection, whose, arrival.today)
 
 
 def _is_blocked(connection: Connection, intent: _Intent) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -120,6 +121,14 @@ class PersonSessions:
             close_sessions(connection, list(connection.execute(_END, values).scalars()))
 
 
+def end_by_providers(connection: Connection, person_id: PersonId, providers: Collection[str], at: datetime) -> int:
+    """End what a pupil of the entered district has begun by one of these providers; how many sessions."""
+    values = {"person": person_id, "providers": sorted(providers), "at": at}
+    ended = list(connection.execute(_END_BY, values).scalars())
+    close_sessions(connection, ended)
+    return len(ended)
+
+
 _OPEN = sa.text(
     "INSERT INTO session (id, district_id, person_id, identity_id, role, grant_id, grant_epoch, locale, cookie_hash,"
     " created_at, last_seen_at, expires_at, provider_session_hash)"
@@ -136,6 +145,12 @@ WHERE s.cookie_hash = :cookie AND s.ended_at IS NULL AND s.expires_at > :now AND
   AND g.state = 'active' AND g.epoch = s.grant_epoch AND 'signin' = ANY (g.uses)
   AND s.lesson_id IS NULL AND i.ended_at IS NULL AND p.wrapped_key IS NOT NULL
 """
+)
+_END_BY = sa.text(
+    "UPDATE session SET ended_at = :at, ticket_expires_at = least(session.ticket_expires_at, :at)"
+    " FROM identity i, person p WHERE i.id = session.identity_id AND i.provider = ANY (:providers)"
+    " AND p.id = session.person_id AND p.kind = 'pupil' AND :person IN (p.id, p.merged_into)"
+    " AND session.ended_at IS NULL RETURNING session.id"
 )
 _SEEN = sa.text("UPDATE session SET last_seen_at = :now WHERE id = :id")
 _END = sa.text(

@@ -35,18 +35,24 @@ class Proving:
         connections: ProviderConnections,
         connector: Connector,
         unknown_tenant: Callable[[str, str], None],
+        own: Callable[[str, SourceIdentity], Connected | None],
         base_url: str,
     ) -> None:
         self._states = states
         self._connections = connections
         self._connector = connector
         self._unknown_tenant = unknown_tenant
+        self._own = own
         self._base_url = base_url
 
-    def begin(self, provider: str, *, slug: str = "", locale: str = "", link: DistrictId | None = None) -> Begun:
+    def begin(
+        self, provider: str, *, slug: str = "", locale: str = "", link: DistrictId | None = None,
+        registers: bool = False,
+    ) -> Begun:  # fmt: skip
         """Send somebody to a provider: by their district's connection, or by the operator's application.
 
         `link`: in whose district somebody is signed in who links the account (accounts/linking.py); nobody is let in.
+        `registers`: somebody registers, and has answered what is asked before (sign_up_answers.py).
 
         Raises:
             NotFound: no such plugin runs.
@@ -58,7 +64,7 @@ class Proving:
         config = found[0].config if found else (None if slug else self._connections.application_of(provider))
         if config is None:
             raise refused("not-connected")
-        issued = self._states.issue(provider, found[0].id if found else None, link)
+        issued = self._states.issue(provider, found[0].id if found else None, link, registers=registers)
         login = self._connector.login(provider, config)
         with server_errors(provider):
             address = login.authorize(
@@ -139,7 +145,10 @@ class Proving:
             return found
         if begun is not None and begun.tenant is None:
             return begun
-        raise refused("no-tenant")
+        own = self._own(state.provider, identity) if begun is None else None
+        if own is None:
+            raise refused("no-tenant")
+        return own
 
     def _begun(self, state: SignInState) -> Connected | None:
         """The connection by which a sign-in began; none by the operator's application."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,6 +15,7 @@ from lti_server.db import Database, Door, enter_by, find_by
 from lti_server.errors import InvalidInput, NotFound
 from lti_server.ids import Clock, DistrictId
 from lti_server.privacy import contracts, districts, grants, log, notices, own_terms
+from lti_server.privacy.contracts import Policies
 from lti_server.privacy.crypto import KeyRing
 from lti_server.privacy.districts import District
 from lti_server.privacy.doors import DoorKeys
@@ -30,7 +32,8 @@ NAMES = {"FR": ("Europe/Paris", "fr")}
 class Desk:
     """Where people of one country register. `terms` is the notice's version that its contract is made from.
 
-    `open` is false where nobody new may register: who has done so signs in as before.
+    `open` is false where nobody new may register: who has done so signs in as before. `providers` are those by whose
+    accounts people may come, as the contract names them: `email`, and what the operator has added.
     """
 
     country: str
@@ -38,6 +41,19 @@ class Desk:
     open: bool
     terms: int
     valid_to: date | None
+    providers: frozenset[str]
+
+
+class Connect(Protocol):
+    """Connects a provider to a built-in tenant, by the operator's application."""
+
+    def check(self, provider: str) -> None:
+        """Raises NotFound, InvalidInput: as `Registering.enable`."""
+        ...
+
+    def connect(self, district_id: DistrictId, provider: str, *, by: str) -> None:
+        """Connect it; where it is connected already nothing changes."""
+        ...
 
 
 class Registering:
@@ -51,6 +67,8 @@ class Registering:
         doors: Callable[[], DoorKeys],
         district: Callable[[Connection], District],
         signing: Callable[[], Signing],
+        policies: Policies,
+        connect: Connect,
         journal: Callable[[], Journal],
         clock: Clock,
     ) -> None:
@@ -59,29 +77,39 @@ class Registering:
         self._doors = doors
         self._district = district
         self._signing = signing
+        self._policies = policies
+        self._connect = connect
         self._journal = journal
         self._clock = clock
 
-    def enable(self, country: str, *, by: str) -> Desk:
+    def enable(self, country: str, *, by: str, providers: Collection[str] = ()) -> Desk:
         """Let people of a country register themselves. Again, it takes the notice as it acts now as the contract.
 
+        `providers`: by whose accounts besides, of the operator's own application there; they are added.
+
         Raises:
-            InvalidInput: there is no age pack for the country.
+            InvalidInput: there is no age pack for the country; a provider has no accounts of people's own, or the
+                operator has no application there. NotFound: no such plugin runs.
         """
         country = country.upper()
         if country not in own_terms.countries():
             known = ", ".join(own_terms.countries())
             raise InvalidInput(f"There is no age pack for {country[:20]}. There are: {known}.")
+        for one in providers:
+            self._connect.check(one)
         owner = self._tenant(country) or self._made(country)
         found = self._read(owner)
-        if found.terms != self._notice().version or found.valid_to is None:
-            self._signing().sign(owner, own_terms.own_contract(self._notice(), self._today(owner)), by=by)
+        named = found.providers | set(providers)
+        if found.terms != self._notice().version or found.valid_to is None or named != found.providers:
+            self._signing().sign(owner, own_terms.own_contract(self._notice(), self._today(owner), named), by=by)
         with self._database.tenant(owner.id) as connection:
             now = self._clock.now()
             if not grants.in_force(connection, EMAIL, Use.SIGN_IN):
                 grants.open_grant(connection, owner.id, EMAIL, now, uses=(Use.SIGN_IN,))
             connection.execute(_OPEN, {"district": owner.id, "now": now, "by": by})
             log.record(connection, _entry(owner, "signup enable", by, now))
+        for one in providers:
+            self._connect.connect(owner.id, one, by=by)
         return self._read(owner)
 
     def disable(self, country: str, *, by: str) -> Desk:
@@ -121,7 +149,7 @@ class Registering:
 
     def _is_open(self, district_id: DistrictId) -> bool:
         with self._database.tenant(district_id) as connection:
-            return connection.execute(_IS_OPEN).scalar_one_or_none() is True
+            return is_open(connection)
 
     def notice(self) -> Notice:
         """The notice as it acts today."""
@@ -151,11 +179,13 @@ class Registering:
     def _read(self, owner: District) -> Desk:
         with self._database.tenant(owner.id) as connection:
             signed = contracts.versions(connection, owner.zone, self._clock.now())
-            is_open = connection.execute(_IS_OPEN).scalar_one_or_none() is True
+            opened = is_open(connection)
+            contract_id = contracts.in_force(connection, owner.zone, self._clock.now())
+            named = None if contract_id is None else self._policies.of(connection, contract_id).providers
         now = next((one for one in signed if one.state == "in_force"), None)
         return Desk(
-            country=owner.country, district=owner, open=is_open, terms=0 if now is None else _version(now.document),
-            valid_to=None if now is None else now.valid_to,
+            country=owner.country, district=owner, open=opened, terms=0 if now is None else _version(now.document),
+            valid_to=None if now is None else now.valid_to, providers=frozenset(named or ()),
         )  # fmt: skip
 
     def _today(self, owner: District) -> date:
@@ -165,6 +195,11 @@ class Registering:
 def close(connection: Connection, at: datetime, *, by: str) -> bool:
     """Let nobody new register in the entered tenant; False where nobody could, or was let only since then."""
     return connection.execute(_CLOSE, {"now": at, "by": by}).rowcount > 0
+
+
+def is_open(connection: Connection) -> bool:
+    """Whether somebody new may register in the entered tenant."""
+    return connection.execute(_IS_OPEN).scalar_one_or_none() is True
 
 
 def _version(document: str) -> int:

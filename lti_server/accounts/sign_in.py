@@ -15,6 +15,7 @@ from lti_server.accounts.adult_providers import contract_lets, lets_in
 from lti_server.accounts.arrivals import Arrival
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kept, Kind, Known
+from lti_server.accounts.newcomers import CHOSEN, Answers, Newcomer, registers
 from lti_server.accounts.person_sessions import Opened, open_session
 from lti_server.accounts.person_signals import held
 from lti_server.accounts.provider_connections import Connected, ProviderConnections
@@ -27,7 +28,7 @@ from lti_server.ids import Clock, ContractId, PersonId
 from lti_server.privacy import log
 from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.districts import District
-from lti_server.privacy.model import Purpose
+from lti_server.privacy.model import Origin, Purpose
 from lti_server.providers.manifest import Capability
 from lti_server.providers.records import SourceIdentity
 
@@ -51,7 +52,7 @@ class SignIn:
         connections: ProviderConnections,
         district: Callable[[Connection], District],
         policies: Policies,
-        intake: Callable[[str], Intake],
+        intake: Callable[[str, Origin], Intake],
         same_person: SamePerson,
         clock: Clock,
     ) -> None:
@@ -64,8 +65,12 @@ class SignIn:
         self._same_person = same_person
         self._clock = clock
 
-    def finish(self, state: SignInState, params: Mapping[str, str], *, locale: str = "") -> SignedIn:
+    def finish(
+        self, state: SignInState, params: Mapping[str, str], *, locale: str = "", answers: Answers | None = None
+    ) -> SignedIn:
         """Exchange the code, and let in whoever it is, by the connection of their tenant.
+
+        `answers`: of whoever registers, in a tenant of people who do so themselves; nobody else is made there.
 
         Reads and keeps of a person what the contract allows, encrypted; counts the rest. Of the provider's tokens one
         is kept, to be given back (kept_tokens.py).
@@ -74,9 +79,9 @@ class SignIn:
             SignInRefused: with a reason of docs/reference/sign-in-refusals.md.
         """
         connected, identity = self._proving.proven(state, params)
-        return self._admit(connected, identity, locale)
+        return self._admit(connected, identity, locale, answers if state.registers else None)
 
-    def _admit(self, connected: Connected, identity: SourceIdentity, locale: str) -> SignedIn:
+    def _admit(self, connected: Connected, identity: SourceIdentity, locale: str, answers: Answers | None) -> SignedIn:
         now = self._clock.now()
         with self._database.tenant(connected.district_id) as connection:
             district = self._district(connection)
@@ -84,19 +89,23 @@ class SignIn:
             epoch, contract_id = self.stands(connection, arrival)
             known, former = self.known(connection, arrival)
             self.reached(connection, connected, contract_id, known)
-            intake = self._intake(connected.provider)
+            intake = self._intake(connected.provider, arrival.origin)
             if intake.blocked(connection, district.keys, arrival.told()):
                 log.record(connection, _entry(arrival, None, {"blocked": True}))
                 return SignedIn(opened=None, blocked=True)
-            if not lets_in(self._connections.connectable(connected.provider), None if known is None else known.kind):
-                raise refused("adults-only")
+            newcomer = None
+            if arrival.own and known is None:
+                newcomer = registers(connection, arrival, self._policies.of(connection, contract_id), answers)
             # Who was known as a pupil stays under the stricter schedule, whatever a claim says today.
             kind = arrival.kind if known is None else known.kind
-            is_child = self._judge(connection, arrival, known)
-            kept = intake(connection, contract_id, connected.district_id, kind, arrival.said, is_child)
+            judge = self._judge(connection, arrival, known, newcomer)
+            kept = intake(connection, contract_id, connected.district_id, kind, arrival.said, judge)
+            self._is_for(arrival, known, judge.years(kept.age))
             source = people.Source(grant_id=connected.grant_id, epoch=epoch, run_id=None, at=now)
-            child = is_child(kept.age)
+            child = judge(kept.age)
             known = self._written(connection, arrival, known, kind, kept, source, former=former, child=child)
+            if newcomer is not None:
+                newcomer.write(connection, district.keys, known, source, child=child)
             opened = open_session(
                 connection, district_id=connected.district_id, person_id=known.person_id,
                 identity_id=known.identity_id, grant_id=connected.grant_id, epoch=epoch, kind=kind, locale=locale,
@@ -127,14 +136,25 @@ class SignIn:
         if former:
             known = people.add_identity(connection, keys, known, subject, source=source, keep_subject=keeps)
         changed, gone = people.changed_fields(keys, known, source.grant_id, kept.fields)
+        if arrival.own:
+            gone = [one for one in gone if one != CHOSEN]
         people.write_fields(connection, keys, known, source, changed, gone)
         if (whose := ages.whose_of(keys, known)) is not None:
             ages.settle(connection, whose, kept.age, source, arrival.today, child=child)
         return self._same_person(connection, known, source.grant_id, [one.name for one in changed])
 
-    def _judge(self, connection: Connection, arrival: Arrival, known: Known | None) -> ages.Judge:
+    def _is_for(self, arrival: Arrival, known: Known | None, years: int | None) -> None:
+        """Whether the provider is for somebody so old; nothing is written yet."""
+        provider, known_as = self._connections.connectable(arrival.connected.provider), known.kind if known else None
+        if not lets_in(provider, known_as, years=years if arrival.own else None):
+            raise refused("not-adult" if arrival.own else "adults-only")
+
+    def _judge(
+        self, connection: Connection, arrival: Arrival, known: Known | None, newcomer: Newcomer | None
+    ) -> ages.Judge:
         whose = ages.whose_of(arrival.district.keys, known)
-        return ages.judge(connection, whose, arrival.connected.grant_id, arrival.today)
+        own = None if newcomer is None else newcomer.age
+        return ages.judge(connection, whose, arrival.connected.grant_id, arrival.today, own=own)
 
     def known(self, connection: Connection, arrival: Arrival) -> tuple[Known | None, bool]:
         """Who it is; True: by a former id that the provider vouches for, under which alone they are known here."""

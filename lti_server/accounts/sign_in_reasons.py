@@ -30,6 +30,14 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "busy": N_("Too many people sign in there now. Try again in a minute."),
         "provider-failed": N_("The other side did not sign you in. Try again later, or tell your teacher."),
         "held": N_("The other side has locked this account. Once you have it back there, sign in again."),
+        "not-adult": N_("This way in is for adults. Sign in with your e-mail address."),
+        "not-registered": N_(
+            "This account is of no school that is connected here, and nobody has registered with it. "
+            "Use your school account, or register first."
+        ),
+        "address-known": N_(
+            "You have an account already. Sign in with your e-mail address, and connect this one on your own page."
+        ),
         "not-open": N_("Nobody registers here by themself. Sign in with your school."),
         "not-alone": N_("You cannot register by yourself. Ask your teacher."),
         "code-wrong": N_("This is not the code. Look at the newest letter."),

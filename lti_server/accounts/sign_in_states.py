@@ -20,11 +20,13 @@ class SignInState:
     """With which provider, and by which connection where one was chosen before; `secret` is the browser's own.
 
     `link`: in whose district somebody is signed in who links the account; None for a sign-in.
+    `registers`: whether it began where somebody registers, and has answered what is asked before.
     """
 
     provider: str
     connection_id: UUID | None
     link: DistrictId | None
+    registers: bool
     cookie_name: str
     secret: str = field(repr=False)
 
@@ -59,16 +61,19 @@ class SignInStates:
     def __init__(self, ring: KeyRing, clock: Clock) -> None:
         self._states = BrowserStates(ring.signing_keys("sign-in-state"), salt="sign-in", clock=clock)
 
-    def issue(self, provider: str, connection_id: UUID | None, link: DistrictId | None = None) -> IssuedSignIn:
+    def issue(
+        self, provider: str, connection_id: UUID | None, link: DistrictId | None = None, *, registers: bool = False
+    ) -> IssuedSignIn:
         """Of a browser's secret the state holds a digest alone."""
         name, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         content = {
             "p": provider, "c": None if connection_id is None else str(connection_id), "k": name, "b": digest(secret),
-            "l": None if link is None else str(link),
+            "l": None if link is None else str(link), "r": registers,
         }  # fmt: skip
         state = SignInState(
-            provider=provider, connection_id=connection_id, link=link, cookie_name=COOKIE_PREFIX + name, secret=secret
-        )
+            provider=provider, connection_id=connection_id, link=link, registers=registers,
+            cookie_name=COOKIE_PREFIX + name, secret=secret,
+        )  # fmt: skip
         return IssuedSignIn(text=self._states.write(content), state=state, cookie_value=secret)
 
     def read(self, provider: str, text: str, cookies: Mapping[str, str]) -> SignInState:
@@ -92,4 +97,7 @@ class SignInStates:
         connection_id = None if content["c"] is None else UUID(content["c"])
         # One that was made before there were links has none.
         link = None if content.get("l") is None else DistrictId(UUID(content["l"]))
-        return SignInState(provider=provider, connection_id=connection_id, link=link, cookie_name=name, secret=secret)
+        return SignInState(
+            provider=provider, connection_id=connection_id, link=link, registers=content.get("r") is True,
+            cookie_name=name, secret=secret,
+        )  # fmt: skip

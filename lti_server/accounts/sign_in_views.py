@@ -14,6 +14,7 @@ from lti_server.accounts.proving import Begun, Proving
 from lti_server.accounts.sign_in import SignIn
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.sign_in_states import COOKIE_PREFIX, SignInState
+from lti_server.accounts.sign_up_answers import SignUpAnswers
 from lti_server.errors import SignInRefused
 from lti_server.providers.manifest import Manifest
 from lti_server.web.cookies import forget_token, set_token
@@ -31,7 +32,8 @@ class SignInParts:
 
     `link` ends the linking of an account, and says where to go.
     `trial` answers a callback that is an administrator's trial, and no sign-in (trial_views.py).
-    `by_email`: whether some come by e-mail.
+    `by_email`: whether some come by e-mail; `own_ways` names the providers by whose accounts people come who registered
+    themselves, and `answers` is what they have said where they did.
     """
 
     proving: Proving
@@ -40,6 +42,8 @@ class SignInParts:
     sessions: PersonSessions
     ways: Callable[[str], Mapping[str, str]]
     by_email: Callable[[], bool]
+    own_ways: Callable[[], Mapping[str, str]]
+    answers: SignUpAnswers
     home: Callable[[], str]
     describe: Callable[[str], Manifest]
     trial: Callable[[str, Mapping[str, str]], Response | None]
@@ -56,13 +60,15 @@ def blueprint(parts: SignInParts) -> Blueprint:
     def index() -> str:
         slug = request.args.get("district", "").strip().lower()[:63]
         ways = parts.ways(slug) if slug else {}
-        return render_template("accounts/sign_in.html", slug=slug, ways=ways, by_email=parts.by_email())
+        own = {} if ways else parts.own_ways()
+        return render_template("accounts/sign_in.html", slug=slug, ways=ways, own=own, by_email=parts.by_email())
 
     @pages.get("/auth/<provider>/login")
     @public("the way to a provider")
     def login(provider: str) -> Response:
         slug = request.args.get("district", "").strip().lower()[:63]
-        return _away(parts.proving.begin(provider, slug=slug, locale=_locale()), cookies)
+        registers = request.args.get("register") == "yes"
+        return _away(parts.proving.begin(provider, slug=slug, locale=_locale(), registers=registers), cookies)
 
     @pages.get("/auth/<provider>/callback")
     @public("the state is bound to the browser")
@@ -74,9 +80,10 @@ def blueprint(parts: SignInParts) -> Blueprint:
         try:
             return back(parts, provider, params, cookies)
         except SignInRefused as refusal:
-            if refusal.reason != "tenant-not-connected" or not wants_page():
+            page = _PAGES.get(refusal.reason)
+            if page is None or not wants_page():
                 raise
-            return _not_connected(parts, provider, refusal)
+            return page(parts, provider, refusal)
 
     return pages
 
@@ -95,7 +102,7 @@ def _finished(parts: SignInParts, provider: str, params: Mapping[str, str], cook
         response = _to(parts.link(state, params))
         cookies.unbind(response, state.cookie_name)
         return response
-    signed_in = parts.sign_in.finish(state, params, locale=_locale())
+    signed_in = parts.sign_in.finish(state, params, locale=_locale(), answers=parts.answers.whole(provider))
     # On a shared device whoever comes now takes the place of whoever was here.
     parts.sessions.end(session)
     if signed_in.opened is None:
@@ -104,6 +111,7 @@ def _finished(parts: SignInParts, provider: str, params: Mapping[str, str], cook
     else:
         response = _to(parts.home())
         cookies.keep_session(response, signed_in.opened.cookie)
+    parts.answers.forget(response)
     cookies.unbind(response, state.cookie_name)
     cookies.unguard(response)
     return response
@@ -113,6 +121,18 @@ def _not_connected(parts: SignInParts, provider: str, refusal: SignInRefused) ->
     """What whoever came can ask their administrator for, in the provider's own words."""
     values = {"provider": parts.describe(provider), "detail": refusal.detail, "error_id": note_refusal(refusal)}
     return make_response(render_template("accounts/not_connected.html", **values), 403)
+
+
+def _not_registered(parts: SignInParts, provider: str, refusal: SignInRefused) -> Response:
+    """Where whoever came can register, or sign in by another way that they have."""
+    values = {"detail": refusal.detail, "by_email": parts.by_email(), "error_id": note_refusal(refusal)}
+    return make_response(render_template("accounts/not_registered.html", **values), 403)
+
+
+_PAGES: Mapping[str, Callable[[SignInParts, str, SignInRefused], Response]] = {
+    "tenant-not-connected": _not_connected, "not-registered": _not_registered, "address-known": _not_registered,
+    "not-adult": _not_registered,
+}  # fmt: skip
 
 
 def _initiated(parts: SignInParts, provider: str, params: Mapping[str, str], cookies: SignInCookies) -> Response:

@@ -24,13 +24,16 @@ def signup() -> None:
 
 @signup.command()
 @of_pack
+@click.option(
+    "--provider", "providers", multiple=True, help="By whose accounts people may come besides: google. May be repeated."
+)
 @answers
-def enable(country: str) -> dict[str, Any]:
+def enable(country: str, providers: tuple[str, ...]) -> dict[str, Any]:
     """Let people of a country register themselves. Again, it takes the notice as it acts now as the contract."""
     house = open_house()
     if house.settings.smtp_url is None:
         raise ConfigurationError(["Codes are sent by e-mail. Set LTI_SERVER_SMTP_URL first."])
-    return _answer(house, OwnDoorHouse(house).registering.enable(country, by=operator()))
+    return _answer(house, OwnDoorHouse(house).registering.enable(country, by=operator(), providers=providers))
 
 
 @signup.command()
@@ -62,6 +65,7 @@ def _answer(house: House, desk: Desk) -> dict[str, Any]:
         "district": desk.district.slug,
         "registers_from": 0 if desk.country in own_terms.CHILDREN_TOO else max(13, pack.digital_consent_age),
         "clause": pack.clause,
+        "providers": sorted(desk.providers),
         "notice_version": desk.terms,
         "notice_acting": acting,
         "valid_to": None if desk.valid_to is None else str(desk.valid_to),

@@ -20,6 +20,8 @@ YOUNGEST, OLDEST = 3, 120
 LAST_ZONE = timezone(-timedelta(hours=12))
 UNDER_13 = 13
 """Under it the notice promises what it promises, whatever a country's law allows."""
+ADULT = 18
+"""From it on somebody who registered alone may use what is for adults."""
 
 
 class AgeSource(StrEnum):

@@ -30,10 +30,14 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnTerms:
-    """What is kept of people who register themselves, and the slugs of their tenants; empty where nobody does."""
+    """What is kept of people who register themselves, and the slugs of their tenants; empty where nobody does.
+
+    `ways` are the titles of providers by whose accounts they may come besides.
+    """
 
     lines: Sequence[Line]
     slugs: Sequence[str]
+    ways: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Nobody signs for them, so the notice is their contract: what it says of them is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
@@ -20,8 +20,6 @@ from lti_server.privacy.notice import Line, schedule_lines
 
 EMAIL = "email"
 """The provider of whoever signs in by a code that their e-mail address was sent."""
-PROVIDERS = (EMAIL,)
-"""No other: whoever comes by another provider is not asked their age before something is kept of them."""
 DAYS = 400
 YEARS = 5
 CLAUSE = "the privacy notice"
@@ -48,6 +46,11 @@ class Notice:
 def slug_of(country: str) -> str:
     """The slug of a country's tenant."""
     return f"{RESERVED}{country.lower()}"
+
+
+def is_own(slug: str) -> bool:
+    """Whether a tenant is one of people who register themselves."""
+    return slug.startswith(RESERVED)
 
 
 def countries() -> tuple[str, ...]:
@@ -78,9 +81,12 @@ def own_lines(notice: Notice) -> tuple[Line, ...]:
     )  # fmt: skip
 
 
-def own_contract(notice: Notice, today: date) -> str:
-    """The same lines as a contract file, which begins by saying of which version of the notice it is."""
-    return f"## {marked(notice.version)}\n" + written(_contract(own_lines(notice), today))
+def own_contract(notice: Notice, today: date, providers: Iterable[str] = ()) -> str:
+    """The same lines as a contract file, which begins by saying of which version of the notice it is.
+
+    `providers` are those by whose accounts people may come besides.
+    """
+    return f"## {marked(notice.version)}\n" + written(_contract(own_lines(notice), today, providers))
 
 
 def marked(version: int) -> str:
@@ -88,11 +94,11 @@ def marked(version: int) -> str:
     return f"Version {version} of the privacy notice"
 
 
-def _contract(lines: tuple[Line, ...], today: date) -> Contract:
+def _contract(lines: tuple[Line, ...], today: date, providers: Iterable[str]) -> Contract:
     purposes = frozenset(Purpose(one) for line in lines for one in line.purposes)
     return Contract(
         family=Family.LOCAL, signed_at=today, valid_from=today, valid_to=date(today.year + YEARS, 12, 31),
-        purposes=purposes, providers={name: ProviderTerms(gradebook=False) for name in PROVIDERS},
+        purposes=purposes, providers={name: ProviderTerms(gradebook=False) for name in sorted({EMAIL, *providers})},
         elements={line.element: _terms(line) for line in lines}, educator_elements=frozenset(), limits=_limits(),
     )  # fmt: skip
 

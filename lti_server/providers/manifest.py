@@ -157,7 +157,10 @@ class Manifest:
     `fields` names every attribute and `extra` key that the plugin fills; a field that is not here, or has no
     element for that role, is refused and counted. `tenant` names the configuration field that says which school
     system of the provider a connection is; only identities of that tenant come in by it. Since 1.1.
-    `adults_only`: children may not use the provider; who is not known as staff does not come in by it. Since 1.2.
+    `adults_only`: children may not use the provider; who is not known as staff, or as an adult among those who
+    registered themselves, does not come in by it. Since 1.2.
+    `own_accounts`: it has accounts that are people's own and no school's, without a tenant: by those somebody may
+    register who has no school. Since 1.2.
     `answers` is for a receiver of signals. Since 1.2.
     `names_administrators`: its identities say who administers their tenant (`SourceIdentity.administers`). Since 1.2.
     """
@@ -172,6 +175,7 @@ class Manifest:
     title: str = ""
     tenant: str = ""
     adults_only: bool = False
+    own_accounts: bool = False
     answers: SignalAnswers = SignalAnswers.ACCEPTED
     names_administrators: bool = False
 

@@ -8,6 +8,7 @@ from tests.guards.repository import ROOT, sources, tree
 
 KNOWN = {
     "lti_server/accounts/email_sign_in.py": "who comes in by it",
+    "lti_server/accounts/newcomers.py": "who comes in by it already, and registers in another way (A-13)",
     "lti_server/accounts/blocks.py": "whom a guardian's block keeps out",
 }
 

@@ -53,6 +53,7 @@ class Facebook(LoginProvider, GrantRevoker, SignalReceiver):
             ConfigField(name="api", kind=ConfigKind.URL, default=vendor.API, help="Where people are asked for."),
         ),
         adults_only=True,
+        own_accounts=True,
         answers=SignalAnswers.CALLBACK,
         hosts=("{site}", "{api}"),
         fields=standard_fields(*FIELDS),

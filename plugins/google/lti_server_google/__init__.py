@@ -29,7 +29,10 @@ ISSUERS = frozenset({ISSUER, "accounts.google.com"})
 
 
 class Google(OpenIdLogin, SignalReceiver):
-    """Accounts of a Workspace domain. The `hd` claim decides which; the parameter of that name is a hint alone."""
+    """Accounts of a Workspace domain, and people's own, which have none.
+
+    The `hd` claim decides which; the parameter of that name is a hint alone.
+    """
 
     manifest: ClassVar[Manifest] = Manifest(
         name="google",
@@ -43,6 +46,7 @@ class Google(OpenIdLogin, SignalReceiver):
             ConfigField(name="domain", required=False, help="The Workspace domain of your district: district.example."),
         ),
         tenant="domain",
+        own_accounts=True,
         answers=SignalAnswers.SECURITY_EVENT,
         hosts=("accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com"),
         fields=standard_fields(*FIELDS),

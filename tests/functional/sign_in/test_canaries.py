@@ -52,6 +52,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "by_email.code": ("code", "others"),
     "by_email.recover": ("address", "name"),
     "by_email.register": ("address", "name"),
+    "by_email.register_with": ("name", "address"),
     "by_email.sign_in": ("address", "name"),
     "disconnecting.disconnect": ("account",),
     "learn.open_lesson": ("lesson_id",),

@@ -1,0 +1,61 @@
+"""What somebody answers who registers, between two pages: in the browser alone, signed, for ten minutes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from lti_server.accounts.browser_states import LONGEST_LOGIN_S, BrowserStates, StateSpoiled
+from lti_server.accounts.newcomers import Answers
+
+AGE, NAME = "lti_signup_age", "lti_signup_name"
+
+
+class SignUpAnswers:
+    """Reads and writes the answers' cookies; nothing of them is kept here, and no address holds them."""
+
+    def __init__(self, states: BrowserStates, *, https: bool) -> None:
+        self._states = states
+        self._https = https
+
+    def keep_age(self, response: Response, country: str, years: int) -> None:
+        self._keep(response, AGE, {"c": country, "y": years})
+
+    def keep_name(self, response: Response, provider: str, name: str) -> None:
+        """The name that somebody has chosen who registers by a provider."""
+        self._keep(response, NAME, {"p": provider, "n": name})
+
+    def age(self, country: str) -> int | None:
+        """Which age was said in this browser a short while ago."""
+        said = self._read(AGE)
+        return int(said["y"]) if said.get("c") == country else None
+
+    def name(self, provider: str) -> str:
+        """Which name was chosen in this browser a short while ago; empty where none was."""
+        said = self._read(NAME)
+        return str(said["n"]) if said.get("p") == provider else ""
+
+    def whole(self, provider: str) -> Answers | None:
+        """Everything that is asked before somebody registers by a provider; None where an answer is missing."""
+        said, name = self._read(AGE), self.name(provider)
+        if not name or "y" not in said:
+            return None
+        return Answers(country=str(said["c"]), years=int(said["y"]), name=name)
+
+    def forget(self, response: Response) -> None:
+        for one in (AGE, NAME):
+            if one in request.cookies:
+                response.delete_cookie(one, secure=self._https, httponly=True, samesite="Lax")
+
+    def _keep(self, response: Response, cookie: str, said: dict[str, object]) -> None:
+        response.set_cookie(
+            cookie, self._states.write(said), max_age=LONGEST_LOGIN_S, secure=self._https, httponly=True, samesite="Lax"
+        )
+
+    def _read(self, cookie: str) -> dict[str, Any]:
+        """Each is known by its own words, so that neither can stand for the other."""
+        try:
+            return self._states.read(request.cookies.get(cookie))
+        except StateSpoiled:
+            return {}
