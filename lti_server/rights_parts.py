@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from lti_server.accounts.blocks import Blocks
 from lti_server.accounts.candidates import Candidates
 from lti_server.accounts.corrections import Correct
-from lti_server.accounts.email_data import EMAIL_DATA
+from lti_server.accounts.email_data import EmailData
 from lti_server.accounts.linking import expire_intents
 from lti_server.accounts.linking_data import LinkingData
 from lti_server.accounts.merged_people import PeopleMerge
@@ -68,7 +68,7 @@ HOLDERS: Sequence[Holder] = (
     SERVER_DATA,
     LOG_DATA,
     LinkingData(),
-    EMAIL_DATA,
+    EmailData(),
     PeopleData(),
 )
 # What is undone in the opposite order: whose class it was says whose attempt it is.

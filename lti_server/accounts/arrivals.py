@@ -90,7 +90,8 @@ def has_keys(identity: object) -> bool:
     if not isinstance(identity, SourceIdentity):
         return False
     keys = (identity.issuer, identity.client_id, identity.subject, *identity.person.legacy_ids)
-    return len(keys) <= MOST_KEYS and all(map(_is_key, keys))
+    tenant = identity.tenant == "" or _is_key(identity.tenant)
+    return len(keys) <= MOST_KEYS and all(map(_is_key, keys)) and tenant
 
 
 def _is_key(text: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -46,6 +47,10 @@ class BrowserStates:
             list(reversed(keys)), salt=salt, signer_kwargs={"key_derivation": "none", "digest_method": hashlib.sha256}
         )
         self._clock = clock
+
+    def name(self) -> str:
+        """A name for the cookie of a new state; in their order they are as old as the states, to a millisecond."""
+        return f"{int(self._clock.now().timestamp() * 1000):012x}{secrets.token_hex(4)}"
 
     def write(self, content: Mapping[str, object]) -> str:
         """The text of a state that holds from now on for ten minutes; `t` of the content is its time."""

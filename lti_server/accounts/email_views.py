@@ -106,12 +106,12 @@ class _Door:
         if isinstance(country, Response):
             return country
         answers = self._parts.answers
-        if answers.age(country) is not None:  # an answer stands: asking again would say which one is wanted
+        if answers.age() is not None:  # an answer stands: asking again would say which one is wanted
             return _to("by_email.register", country)
         years = _number(request.form.get("years", ""))
         if request.method == "POST" and years is not None:
             response = _to("by_email.register", country)
-            answers.keep_age(response, country, years)
+            answers.keep_age(response, years)
             return response
         wrong = request.method == "POST"
         values = {"country": country, "wrong": wrong, "youngest": YOUNGEST, "oldest": OLDEST}
@@ -135,7 +135,7 @@ class _Door:
             return _to("by_email.register", country)
         values = {"country": country, "provider": provider, "title": title, "longest_name": LONGEST_NAME, "fault": ""}
         if request.method == "GET":
-            values |= {"name": self._parts.answers.name(provider), "slug": slug_of(country)}
+            values |= {"name": self._parts.answers.name(country, provider), "slug": slug_of(country)}
             return make_response(render_template("accounts/sign_up_with.html", **values))
         try:
             name = chosen_name(request.form.get("name", "")[:1_000])
@@ -143,7 +143,7 @@ class _Door:
             values |= {"name": "", "fault": fault.detail}
             return make_response(render_template("accounts/sign_up_with.html", **values), 422)
         response = make_response(redirect(url_for("by_email.register_with", provider=provider, country=country), 303))
-        self._parts.answers.keep_name(response, provider, name)
+        self._parts.answers.keep_name(response, country, provider, name)
         return response
 
     def _may_register(self) -> tuple[str, int] | Response:
@@ -151,7 +151,7 @@ class _Door:
         country = self._country(new=True, to="by_email.age")
         if isinstance(country, Response):
             return country
-        years = self._parts.answers.age(country)
+        years = self._parts.answers.age()
         if years is None:
             return _to("by_email.age", country)
         if not self._parts.sign_in.may_register(country, years):

@@ -65,7 +65,7 @@ class SignInStates:
         self, provider: str, connection_id: UUID | None, link: DistrictId | None = None, *, registers: bool = False
     ) -> IssuedSignIn:
         """Of a browser's secret the state holds a digest alone."""
-        name, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        name, secret = self._states.name(), secrets.token_urlsafe(32)
         content = {
             "p": provider, "c": None if connection_id is None else str(connection_id), "k": name, "b": digest(secret),
             "l": None if link is None else str(link), "r": registers,

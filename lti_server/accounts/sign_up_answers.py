@@ -19,29 +19,28 @@ class SignUpAnswers:
         self._states = states
         self._https = https
 
-    def keep_age(self, response: Response, country: str, years: int) -> None:
-        self._keep(response, AGE, {"c": country, "y": years})
+    def keep_age(self, response: Response, years: int) -> None:
+        self._keep(response, AGE, {"y": years})
 
-    def keep_name(self, response: Response, provider: str, name: str) -> None:
-        """The name that somebody has chosen who registers by a provider."""
-        self._keep(response, NAME, {"p": provider, "n": name})
+    def keep_name(self, response: Response, country: str, provider: str, name: str) -> None:
+        """The name that somebody has chosen who registers by a provider, in a country."""
+        self._keep(response, NAME, {"c": country, "p": provider, "n": name})
 
-    def age(self, country: str) -> int | None:
-        """Which age was said in this browser a short while ago."""
+    def age(self) -> int | None:
+        """Which age was said in this browser a short while ago, of whatever country: there is no second answer."""
         said = self._read(AGE)
-        return int(said["y"]) if said.get("c") == country else None
+        return int(said["y"]) if "y" in said else None
 
-    def name(self, provider: str) -> str:
+    def name(self, country: str, provider: str) -> str:
         """Which name was chosen in this browser a short while ago; empty where none was."""
         said = self._read(NAME)
-        return str(said["n"]) if said.get("p") == provider else ""
+        return str(said["n"]) if (said.get("c"), said.get("p")) == (country, provider) else ""
 
     def whole(self, provider: str) -> Answers | None:
         """Everything that is asked before somebody registers by a provider; None where an answer is missing."""
-        said, name = self._read(AGE), self.name(provider)
-        if not name or "y" not in said:
-            return None
-        return Answers(country=str(said["c"]), years=int(said["y"]), name=name)
+        country, years = str(self._read(NAME).get("c", "")), self.age()
+        name = self.name(country, provider)
+        return None if not name or years is None else Answers(country=country, years=years, name=name)
 
     def forget(self, response: Response) -> None:
         for one in (AGE, NAME):

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from lti_server.accounts.arrivals import has_keys
 from lti_server.accounts.browser_states import BrowserStates, Spoiled, StateSpoiled, binds, derived, digest
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.sign_in_states import COOKIE_PREFIX
 from lti_server.ids import Clock, DistrictId, SessionId
 from lti_server.privacy.crypto import KeyRing
 from lti_server.providers.connector import Connector
+from lti_server.providers.errors import BrokeContract
 from lti_server.providers.faults import server_errors
 from lti_server.providers.records import SourceIdentity
 from lti_server.providers.spi import AuthorizeRequest, Callback
@@ -73,7 +75,7 @@ class TrialSignIns:
         Raises:
             ProviderFailed, InvalidInput: it does not say where to go, or the configuration does not fit.
         """
-        name, secret = COOKIE_PREFIX + secrets.token_hex(8), secrets.token_urlsafe(32)
+        name, secret = COOKIE_PREFIX + self._states.name(), secrets.token_urlsafe(32)
         state = self._states.write(
             {
                 "p": provider, "u": began.kind.value, "d": str(began.district_id), "s": str(began.session_id),
@@ -125,7 +127,12 @@ class TrialSignIns:
             code_verifier=derived("code verifier", trial.secret),
         )  # fmt: skip
         with server_errors(trial.provider):
-            return login.exchange(callback)
+            found = login.exchange(callback)
+            if not has_keys(found):
+                raise BrokeContract(
+                    "What the provider says of the account names nobody. Tell the author of the plugin."
+                )
+            return found
 
     def _redirect_uri(self, provider: str) -> str:
         return f"{self._base_url}/auth/{provider}/callback"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # 13 to 19 digits, in groups or not, that begin as the cards of the large schemes do (ISO/IEC 7812).
 _LIKELY = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
@@ -10,7 +11,14 @@ _LIKELY = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
 
 def has_card_number(text: str) -> bool:
     """Whether a payment card number stands somewhere in a text, by its form and its check digit (Luhn)."""
-    return any(_checks(re.sub(r"[ -]", "", found[0])) for found in _LIKELY.finditer(text))
+    plain = text if text.isascii() else "".join(map(_plain, text))
+    return any(_checks(re.sub(r"[ -]", "", found[0])) for found in _LIKELY.finditer(plain))
+
+
+def _plain(character: str) -> str:
+    """A digit of any script as its own of ASCII; what is not seen, as nothing."""
+    digit = unicodedata.decimal(character, None)
+    return "" if unicodedata.category(character) == "Cf" else character if digit is None else str(digit)
 
 
 def _checks(digits: str) -> bool:

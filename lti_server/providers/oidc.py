@@ -190,7 +190,8 @@ _ADDRESSES = (
 def _address(said: Mapping[str, Any], name: str) -> str:
     value = said.get(name)
     try:
-        return value if isinstance(value, str) and urlsplit(value).hostname else ""
+        parts = urlsplit(value) if isinstance(value, str) else None
+        return str(value) if parts and parts.scheme in ("https", "http") and parts.hostname else ""
     except ValueError:
         return ""
 

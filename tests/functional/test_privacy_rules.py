@@ -79,7 +79,16 @@ def test_a_lesson_on_a_site_that_the_contract_no_longer_names_goes_on_no_more(ho
 
 
 @pytest.mark.parametrize(
-    "number", ["4111111111111111", "4111 1111 1111 1111", "5500-0000-0000-0004", "340000000000009"]
+    "number",
+    [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "5500-0000-0000-0004",
+        "340000000000009",
+        "4111\u200b1111\u200b1111\u200b1111",
+        "\uff14" + "\uff11" * 15,
+        "\u0664" + "\u0661" * 15,
+    ],
 )
 def test_a_payment_card_number_is_refused_in_free_text(
     client: FlaskClient, platform: Platform, house: House, district: District, number: str

@@ -145,6 +145,15 @@ def test_a_discovery_document_of_another_issuer_or_with_a_gap_is_refused(said: A
         signed_in([Exchange(url=f"{ISSUER}/.well-known/openid-configuration", body=said)])
 
 
+@pytest.mark.parametrize("address", ["javascript://id.school.example/%0aalert(1)", "data://id.school.example/x", "//x"])
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_an_address_that_is_none_of_the_web_is_a_gap(name: str, address: str) -> None:
+    """The browser is sent to one of them, by a link of the own page too."""
+    found = [Exchange(url=f"{ISSUER}/.well-known/openid-configuration", body={**DISCOVERY, name: address})]
+    with pytest.raises(BrokeContract, match=f"lacks {name}"):
+        signed_in(found)
+
+
 def test_a_client_that_the_provider_does_not_know_is_a_fault_of_the_configuration() -> None:
     answers = recording(id_token())
     refused = Exchange(method="POST", url=f"{ISSUER}/token", status=401, body={"error": "invalid_client"})

@@ -123,6 +123,21 @@ def test_an_address_and_a_browser_are_asked_for_so_often_and_no_more(
     assert post(app.test_client(), "/signin/email", address=ADA).status_code == 303
 
 
+def test_another_country_takes_no_second_answer(browser: FlaskClient, house: House, desk: Desk) -> None:
+    OwnDoorHouse(house).registering.enable("FR", by="test")
+    post(browser, "/signup?country=FR", years="9")
+    for country in ("US", "FR"):
+        page, token = (
+            f"/signup?country={country}",
+            re.search('"csrf_token" value="([^"]+)"', browser.get("/signin").text),
+        )
+        there = f"/signup/address?country={country}"
+        assert browser.get(page).headers["Location"] == there
+        assert browser.post(page, data={"csrf_token": token[1] if token else "", "years": "40"}).status_code != 200
+    assert "You cannot register by yourself" in browser.get("/signup/address?country=FR").text
+    assert 'name="address"' in browser.get("/signup/address?country=US").text
+
+
 @pytest.mark.parametrize("years", [3, 11, 14])
 def test_in_france_whoever_is_under_15_does_not_register_alone(
     years: int, browser: FlaskClient, peer: MailServer, house: House

@@ -164,6 +164,27 @@ def test_a_plugin_that_gives_no_usable_key_of_an_account_signs_nobody_in(
     nobody_is_in(house, district)
 
 
+@pytest.mark.parametrize("value", ["x" * 256, "a\x00b", "half a \ud83d pair", 7, None, ["org-north"]])
+def test_a_tenant_that_is_no_name_signs_nobody_in(
+    browser: FlaskClient, back: str, house: House, district: District, monkeypatch: pytest.MonkeyPatch, value: Any
+) -> None:
+    identity = OpenIdConnect.identity
+    monkeypatch.setattr(OpenIdConnect, "identity", lambda *said: dataclasses.replace(identity(*said), tenant=value))
+    assert reason(callback(browser, back)) == "provider-failed"
+    nobody_is_in(house, district)
+
+
+def test_of_many_sign_ins_in_one_browser_the_oldest_are_let_go_of(
+    browser: FlaskClient, provider: Provider, district: District, clock: FakeClock
+) -> None:
+    addresses = []
+    for _ in range(9):
+        addresses.append(begin(browser))
+        clock.pass_s(1)
+    assert reason(callback(browser, provider.back(addresses[3], "ada"))) == "other-browser"
+    assert callback(browser, provider.back(addresses[4], "ada")).status_code == 303
+
+
 @pytest.mark.parametrize(
     "claims",
     [

@@ -200,6 +200,19 @@ def test_an_account_that_is_erased_is_gone_and_may_be_made_anew(
     assert count(house, desk, "person WHERE key_destroyed_at IS NULL") == 1
 
 
+def test_codes_that_were_asked_for_with_an_address_go_with_whoever_it_is(
+    browser: FlaskClient, app: Flask, peer: MailServer, house: House, desk: Desk
+) -> None:
+    registered(browser, peer)
+    other, nobody = app.test_client(), app.test_client()
+    asked(other, 30)
+    asked(nobody, 30, "nobody@example.org")
+    assert count(house, desk, "email_code") == 3
+    house.rights.erase(desk.district.id, somebody(house, desk), by="test")
+    assert count(house, desk, "email_code") == 1
+    assert "This code is over" in post(other, "/signin/code", code="1234 5678").text
+
+
 def test_a_guardian_s_block_ends_the_way_in_and_registering_again_leads_to_lessons_alone(
     browser: FlaskClient, app: Flask, peer: MailServer, house: House, desk: Desk
 ) -> None:
