@@ -17,7 +17,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-annotate $(if $(UPGRADE),--upgrade)
 CATALOGS := lti_server/translations
 
-.PHONY: help setup run test check fix types docs lock translations conformance bench-launch bench-signin bench-keys mutants-launch mutants-grants revocation kill9 clean
+.PHONY: help setup run test check fix types docs lock translations conformance bench-launch bench-signin bench-oracle bench-keys mutants-launch mutants-grants revocation kill9 clean
 
 help: ## Show what can be asked for
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-launch: .venv/.ready-test ## Launches a second beside a stock PyLTI1p3 too
 
 bench-signin: .venv/.ready-test ## Sign-ins a second with 10,000 people, beside a bare Authlib client at the same provider
 	$(BIN)/python -m tests.benchmarks.signin $(ARGS)
+
+bench-oracle: .venv/.ready-test ## Whether the time of an answer says whose an address is, side by side, with a rank statistic (BENCH_PAIRS=500)
+	$(BIN)/python -m tests.benchmarks.oracle $(ARGS)
 
 mutants-launch: .venv/.ready-test ## Take away each check of the launch in turn; a test must notice
 	$(BIN)/python -m tests.benchmarks.mutants_launch $(ARGS)

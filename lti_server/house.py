@@ -185,7 +185,7 @@ class House:
 
     @cached_property
     def invitations(self) -> Invitations:
-        return Invitations(self.database, self.clock)
+        return Invitations(self.database, self.clock, self.entered)
 
     @cached_property
     def intake(self) -> ContractIntake:

@@ -1,18 +1,23 @@
-"""Invitations: a link that lets one person in, once, within a week."""
+"""Invitations: a link that lets one person in, once, within a week, who has promised confidence (A-47)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts import confidence
+from lti_server.accounts.confidence import Giver, Promise
 from lti_server.accounts.permissions import StaffRole
 from lti_server.db import Database, Door, enter, enter_by, open_door
-from lti_server.errors import InvalidInput, NotFound
+from lti_server.errors import InvalidInput, NotAuthenticated, NotFound
 from lti_server.ids import Clock, DistrictId, SessionId, new_id
 from lti_server.privacy.crypto import new_token, token_hash
+from lti_server.privacy.districts import District
 
 INVITATION_LIFE = timedelta(days=7)
 SESSION_LIFE = timedelta(hours=12)
@@ -38,24 +43,26 @@ class SignedIn:
 
 _SPEND = sa.text(
     "UPDATE invitation SET used_at = :now WHERE token_hash = :token AND used_at IS NULL AND expires_at > :now"
-    " RETURNING role, district_id"
+    " RETURNING id, role, district_id"
 )
 _OPEN = sa.text(
     "INSERT INTO session (id, district_id, role, cookie_hash, created_at, expires_at)"
     " VALUES (:id, :district, :role, :cookie, :now, :until)"
 )
 _READ = sa.text(
-    "SELECT id, district_id, role, expires_at FROM session WHERE cookie_hash = :cookie AND ended_at IS NULL"
+    "SELECT id, district_id, role, expires_at FROM session s WHERE cookie_hash = :cookie AND ended_at IS NULL"
     " AND expires_at > :now AND person_id IS NULL"
+    " AND EXISTS (SELECT FROM confidence_promise p WHERE p.session_id = s.id)"
 )
 
 
 class Invitations:
     """Makes, shows and spends invitations; reads and ends the sessions that come of them."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, district: Callable[[Connection], District]) -> None:
         self._database = database
         self._clock = clock
+        self._district = district
 
     def invite(self, role: StaffRole, district_id: DistrictId | None) -> tuple[str, datetime]:
         """The token of a new invitation, and until when it holds.
@@ -102,8 +109,8 @@ class Invitations:
             raise _spent()
         return StaffRole(role)
 
-    def accept(self, token: str) -> SignedIn:
-        """Spend an invitation for a session, in one transaction.
+    def accept(self, token: str, promise: Promise) -> SignedIn:
+        """Spend an invitation for a session, with the promise that was given for it, in one transaction.
 
         Raises:
             NotFound: it was used, is too old, or never was.
@@ -114,19 +121,43 @@ class Invitations:
             row = connection.execute(_SPEND, {"token": token_hash(token), "now": now}).one_or_none()
             if row is None:
                 raise _spent()
-            return self._open(connection, StaffRole(row.role), row.district_id, now)
+            made = self._open(connection, StaffRole(row.role), row.district_id, now)
+            self._give(connection, made.session, row.id, promise, now)
+            return made
+
+    def promise(self, cookie: str, promise: Promise) -> None:
+        """The promise of a session anew, where its words have changed since; it does not make the session longer.
+
+        Raises:
+            NotAuthenticated: there is no such session.
+        """
+        now = self._clock.now()
+        with self._database.anyone() as connection:
+            found = self._read(connection, cookie, now)
+            if found is None:
+                raise NotAuthenticated("Open the invitation that you were sent, or ask for another.")
+            if not confidence.stands(connection, found.id, now):
+                self._give(connection, found, confidence.invitation_of(connection, found.id), promise, now)
 
     def session(self, cookie: str) -> StaffSession | None:
-        """Who a cookie is, at this moment."""
+        """Who a cookie is, at this moment, and has promised confidence in the words of now.
+
+        Raises:
+            NotAuthenticated: the words have changed since this session promised them.
+        """
         with self._database.anyone() as connection:
-            enter_by(connection, Door.SESSION, token_hash(cookie))
-            values = {"cookie": token_hash(cookie), "now": self._clock.now()}
-            row = connection.execute(_READ, values).one_or_none()
-        if row is None:
-            return None
-        return StaffSession(
-            id=SessionId(row.id), district_id=row.district_id, role=StaffRole(row.role), expires_at=row.expires_at
-        )
+            now = self._clock.now()
+            found = self._read(connection, cookie, now)
+            if found is not None and not confidence.stands(connection, found.id, now):
+                raise NotAuthenticated("The promise of confidence has new words. Open /account and promise anew.")
+        return found
+
+    def owes_promise(self, cookie: str) -> bool:
+        """Whether a cookie is a session that opens nothing until it promises anew."""
+        with self._database.anyone() as connection:
+            now = self._clock.now()
+            found = self._read(connection, cookie, now)
+            return found is not None and not confidence.stands(connection, found.id, now)
 
     def end(self, cookie: str) -> None:
         """Sign out: the session ends on the server."""
@@ -136,6 +167,25 @@ class Invitations:
                 sa.text("UPDATE session SET ended_at = :now WHERE cookie_hash = :cookie AND ended_at IS NULL"),
                 {"cookie": token_hash(cookie), "now": self._clock.now()},
             )
+
+    def _read(self, connection: Connection, cookie: str, now: datetime) -> StaffSession | None:
+        enter_by(connection, Door.SESSION, token_hash(cookie))
+        row = connection.execute(_READ, {"cookie": token_hash(cookie), "now": now}).one_or_none()
+        if row is None:
+            return None
+        return StaffSession(
+            id=SessionId(row.id), district_id=row.district_id, role=StaffRole(row.role), expires_at=row.expires_at
+        )
+
+    def _give(
+        self, connection: Connection, session: StaffSession, invitation_id: UUID, promise: Promise, now: datetime
+    ) -> None:
+        giver = Giver(
+            session_id=session.id, invitation_id=invitation_id, role=session.role, district_id=session.district_id,
+            expires_at=session.expires_at,
+        )  # fmt: skip
+        keys = self._district(connection).keys if session.district_id is not None else None
+        confidence.give(connection, giver, promise, keys, at=now)
 
     def _open(self, connection: Connection, role: StaffRole, district_id: DistrictId | None, now: datetime) -> SignedIn:
         cookie, session_id, until = new_token(), SessionId(new_id()), now + SESSION_LIFE

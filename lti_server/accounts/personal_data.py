@@ -112,6 +112,13 @@ INVITATIONS = Table(
         "id district_id role token_hash created_at expires_at used_at", "a link for whoever holds it; it names nobody"
     ),
 )
+PROMISES = Table(
+    name="confidence_promise",
+    columns=nobody(
+        "id district_id session_id invitation_id role text_hash locale promised_at expires_at",
+        "that whoever came by an invitation promised confidence, in which words; it names nobody",
+    ),
+)
 APPLICATIONS = Table(
     name="provider_application",
     columns=nobody(
@@ -266,7 +273,9 @@ class SessionsData:
     """Sessions and the tokens that came of them."""
 
     name = "sign-in"
-    tables: Sequence[Table] = (SESSIONS, TOKENS, INVITATIONS, STAFF_ACCESS, APPLICATIONS, CONNECTIONS, CLAIMS, WAITING)
+    tables: Sequence[Table] = (
+        SESSIONS, TOKENS, INVITATIONS, PROMISES, STAFF_ACCESS, APPLICATIONS, CONNECTIONS, CLAIMS, WAITING,
+    )  # fmt: skip
 
     def export(self, connection: Connection, subject: DataSubject) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """When somebody came, by which system, and to which lesson."""

@@ -263,3 +263,17 @@ tenant_claim = sa.Table(
     sa.Column("created_at", UTC, nullable=False),
     sa.Column("expires_at", UTC, nullable=False),
 )
+
+confidence_promise = sa.Table(
+    "confidence_promise",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("district_id", sa.ForeignKey("district.id"), index=True),
+    sa.Column("session_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("invitation_id", sa.Uuid, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("text_hash", sa.LargeBinary, nullable=False),
+    sa.Column("locale", sa.Text, nullable=False),
+    sa.Column("promised_at", UTC, nullable=False),
+    sa.Column("expires_at", UTC, nullable=False),
+)

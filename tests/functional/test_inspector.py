@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from lti_server.app import House
 from lti_server.cli import platform as platform_commands
 from lti_server.privacy.districts import District
 from tests import world
+from tests.functional.inviting import form_of
 from tests.peers.bare_platform import Platform
 
 pytestmark = pytest.mark.usefixtures("district")
@@ -37,9 +37,7 @@ def signed_in(app: Flask, house: House, role: StaffRole, district: District | No
     browser = app.test_client()
     token, _ = house.invitations.invite(role, district.id if district else None)
     page = browser.get(f"/signin/invitation/{token}")
-    found = re.search('name="csrf_token" value="([^"]+)"', page.text)
-    assert found
-    assert browser.post(f"/signin/invitation/{token}", data={"csrf_token": found[1]}).status_code == 303
+    assert browser.post(f"/signin/invitation/{token}", data=form_of(page.text)).status_code == 303
     return browser
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import pytest
@@ -15,14 +14,13 @@ from lti_server.app import House
 from lti_server.errors import InvalidInput
 from lti_server.privacy.districts import District
 from tests.clock import FakeClock
+from tests.functional.inviting import form_of
 
 
 def _form(client: FlaskClient, path: str) -> dict[str, str]:
     page = client.get(path)
     assert page.status_code == 200, page.text
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
-    assert found is not None
-    return {"csrf_token": found.group(1)}
+    return form_of(page.text)
 
 
 def _invited(house: House, district: District | None, role: StaffRole) -> str:

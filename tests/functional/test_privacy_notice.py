@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -26,6 +25,7 @@ from lti_server.privacy.notice import USED
 from lti_server.privacy.rights import Asked
 from tests import world
 from tests.clock import FakeClock
+from tests.functional.inviting import form_of
 from tests.peers.bare_platform import Platform
 
 Say = Callable[..., dict[str, Any]]
@@ -173,9 +173,8 @@ def test_the_contract_page_shows_what_may_come_stay_and_leave_and_gives_the_file
 
 def come_as_data_steward(client: FlaskClient, house: House, district: District) -> None:
     token, _ = house.invitations.invite(StaffRole.DATA_STEWARD, district.id)
-    form = re.search('name="csrf_token" value="([^"]+)"', client.get(f"/signin/invitation/{token}").text)
-    assert form is not None
-    client.post(f"/signin/invitation/{token}", data={"csrf_token": form[1]})
+    form = form_of(client.get(f"/signin/invitation/{token}").text)
+    client.post(f"/signin/invitation/{token}", data=form)
 
 
 def test_the_contract_page_says_which_version_a_restore_has_lost_and_gives_no_file_of_it(

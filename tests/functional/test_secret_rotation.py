@@ -33,6 +33,7 @@ from lti_server.privacy.crypto import KEY_ID_BYTES, KeyRing, PersonKey
 from lti_server.privacy.districts import District
 from lti_server.privacy.log import payload_of
 from tests.conftest import SECRET, fresh_database
+from tests.functional.inviting import form_of
 from tests.functional.tenants.neighbours import LESSON, Neighbours, neighbours
 
 NEW = "the-secret-of-the-next-year-long-enough-too"
@@ -41,7 +42,7 @@ THIRD = "the-secret-of-the-year-after-long-enough-too"
 # What keyed or plain hashes are: they open nothing and are compared alone.
 HASHES = {
     "block_alias.hash", "directory.key_hash", "email_code.address_hash", "email_code.browser_hash",
-    "email_code.code_hash", "identity.subject_hash", "invitation.token_hash",
+    "confidence_promise.text_hash", "email_code.code_hash", "identity.subject_hash", "invitation.token_hash",
     "lesson_token.token_hash", "link_intent.intent_hash", "log_entry.leaf_hash", "log_link.hash",
     "person_field.fingerprint", "person_field.lookup",
     "platform_invitation.token_hash", "provider_signal.signal_hash", "session.cookie_hash", "session.ticket_hash",
@@ -365,12 +366,12 @@ def test_a_form_that_stood_open_over_the_rotation_can_be_sent(here: Neighbours) 
     page = f"/signin/invitation/{token}"
     before = create_app(with_secrets(here, SECRET, NEW)).test_client()
     html = before.get(page).text
-    csrf = html.partition('name="csrf_token" value="')[2].partition('"')[0]
+    form = form_of(html)
     (cookie,) = [one for one in before._cookies.values() if one.key == "lti_form"]  # type: ignore[union-attr]  # a client with cookies
     after = create_app(with_secrets(here, NEW, SECRET)).test_client()
     after.set_cookie(cookie.key, cookie.value)
-    assert after.post(page, data={"csrf_token": csrf}).status_code == 303
+    assert after.post(page, data=form).status_code == 303
     with_secrets(here, NEW, SECRET).rewrap()
     refused = create_app(with_secrets(here, NEW)).test_client()
     refused.set_cookie(cookie.key, cookie.value)
-    assert refused.post(page, data={"csrf_token": csrf}).status_code == 403
+    assert refused.post(page, data=form).status_code == 403

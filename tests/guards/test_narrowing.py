@@ -67,7 +67,9 @@ WITHOUT: dict[str, str] = {
         WIDENS,
     ),
     **dict.fromkeys(("lesson site", "launch", "deep-linking", "notice", "own age say"), PASSES),
-    **dict.fromkeys(("admin invite", "platform invite", "people open", "session end", "sign in"), ENDS),
+    **dict.fromkeys(
+        ("admin invite", "confidence promise", "platform invite", "people open", "session end", "sign in"), ENDS
+    ),
     **dict.fromkeys(
         ("incident open", "incident confirm", "incident delay", "incident notify", "incident close"),
         "is told in the log alone, and changes nothing of what may be known",

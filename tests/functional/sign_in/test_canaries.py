@@ -45,7 +45,8 @@ CLAIMS = (
 )  # fmt: skip
 # Which fields each form of signing in has. A form that is not named here fails the test: say where its canary goes.
 FORMS: dict[str, tuple[str, ...]] = {
-    "accounts.accept": ("name", "email"),
+    "accounts.accept": ("name", "email", "promise"),
+    "accounts.promise": ("promise",),
     "accounts.sign_out": ("next",),
     "age.say": ("years",),
     "by_email.age": ("years", "country"),

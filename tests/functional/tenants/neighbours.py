@@ -41,6 +41,7 @@ from lti_server.providers.records import SourceToken, TokenKind
 from lti_server.settings import Settings
 from tests import world
 from tests.conftest import SECRET
+from tests.functional.inviting import form_of
 from tests.functional.notifying import COPY
 from tests.functional.own_page import ticket_of
 from tests.functional.street import HIDDEN
@@ -197,9 +198,7 @@ class Neighbours:
         """An administrator of a district comes in by an invitation."""
         token, _ = self.house.invitations.invite(StaffRole.DISTRICT_ADMIN, tenant.district.id)
         page = f"{self.tool_url}/signin/invitation/{token}"
-        found = re.search('name="csrf_token" value="([^"]+)"', browser.get(page, timeout=10).text)
-        assert found
-        return browser.post(page, data={"csrf_token": found[1]}, timeout=10)
+        return browser.post(page, data=form_of(browser.get(page, timeout=10).text), timeout=10)
 
 
 def context_of(page: requests.Response) -> dict[str, Any]:

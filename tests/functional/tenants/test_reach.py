@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from lti_server_demo_lms.security_events import TOOL_REMOVED, claims, signed_event
 
 from tests.functional.tenants.incident_cases import INCIDENTS
+from tests.functional.tenants.invitation_cases import INVITATIONS
 from tests.functional.tenants.neighbours import DL, LESSON, Neighbours, Tenant, context_of, deliver, unused
 from tests.functional.tenants.people_cases import OWN_PAGE, PEOPLE
 from tests.functional.tenants.sign_in_cases import SIGN_IN
@@ -173,19 +174,6 @@ def connections(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.
     return [own, theirs, nobodys, *refused, mine.staff.get(pages, timeout=10)]
 
 
-def invitation(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
-    """Whoever came in for the other, and takes my invitation, is in mine alone; signing out ends that alone."""
-    browser = requests.Session()
-    browser.cookies.update(other.staff.cookies)
-    account = here.invited(mine, browser)
-    assert mine.district.name in account.text
-    token = re.search('name="csrf_token" value="([^"]+)"', account.text)
-    out = browser.post(f"{here.tool_url}/signout", data={"csrf_token": token[1] if token else ""}, timeout=10)
-    assert out.ok
-    assert other.district.name in other.staff.get(f"{here.tool_url}/account", timeout=10).text
-    return [account, out, mine.staff.get(f"{here.tool_url}/account", timeout=10)]
-
-
 def registration(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
     """My invitation names me; and takes over no client of the other's."""
     token, _ = here.house.registration_invitations.invite(mine.district.id)
@@ -333,6 +321,7 @@ CASES: dict[str, Case] = {
     **PEOPLE,
     **OWN_PAGE,
     **INCIDENTS,
+    **INVITATIONS,
     **SIGN_IN,
     "log.index": log_pages,
     "log.checkpoint": log_pages,
@@ -344,10 +333,6 @@ CASES: dict[str, Case] = {
         [f"connections.{one}" for one in ("index", "show", "receipt", "suspend", "resume", "revoke", "end_sessions")],
         connections,
     ),
-    "accounts.invitation": invitation,
-    "accounts.accept": invitation,
-    "accounts.account": invitation,
-    "accounts.sign_out": invitation,
     "registration.register": registration,
     "registration.registered": registration,
 }

@@ -42,6 +42,7 @@ MAY_AGREE = {
     "notice_handler": {"handler", "notice_types", "state"},
     "person": {"kind"},
     "person_age": {"source"},
+    "confidence_promise": {"locale", "role", "text_hash"},
     "email_code": {"way"},
     "tenant_claim": {"provider"},
     "age_statement": {"years"},

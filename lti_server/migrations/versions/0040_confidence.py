@@ -1,0 +1,14 @@
+"""Whoever comes as staff has promised confidence."""
+
+from pathlib import Path
+
+from alembic import context, op
+
+revision = "0040"
+down_revision = "0038"
+
+
+def upgrade() -> None:
+    script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    run = op.get_bind().connection.cursor().execute  # psycopg itself: scripts of several statements
+    run(script.replace("{role}", context.config.attributes["role"]))
