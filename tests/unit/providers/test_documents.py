@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from lti_server.providers.documents import Documents
-from lti_server.providers.errors import BrokeContract, Unavailable
+from lti_server.providers.errors import BrokeContract, RateLimited, Unavailable
 from lti_server.providers.transport import HttpTransport, outbound_session
 from lti_server.providers.wire import Response
 from tests.clock import FakeClock
+from tests.waiting import until
 
 URL = "https://id.example/keys"
 
@@ -70,8 +74,64 @@ def test_the_one_from_before_goes_on_for_three_days(documents: Documents, provid
     assert documents.get(URL, 3600, provider).body == b"1"
     assert provider.asked == asked  # one that is out is not asked by every sign-in
     clock.pass_s(86_400)
-    with pytest.raises(Unavailable):
-        documents.get(URL, 3600, provider)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            documents.get(URL, 3600, provider)
+
+
+class Counting(Documents):
+    """Knows how many have come."""
+
+    came = 0
+
+    def _of(self, url: str) -> Any:
+        found = super()._of(url)
+        self.came += 1
+        return found
+
+
+def test_whoever_waits_while_another_call_fails_is_told_alike(clock: FakeClock) -> None:
+    """A school signs in within a minute: nobody waits for as often as the provider did not answer."""
+    documents = Counting(clock)
+    asked, failing, told = [], threading.Event(), list[RateLimited]()
+
+    def slow() -> Response:
+        asked.append(URL)
+        assert failing.wait(timeout=10)
+        raise RateLimited("wait", retry_after_s=17)
+
+    def ask() -> None:
+        with pytest.raises(RateLimited) as found:
+            documents.get(URL, 3600, slow)
+        told.append(found.value)
+
+    waiting = [threading.Thread(target=ask) for _ in range(5)]
+    for one in waiting:
+        one.start()
+    until(lambda: documents.came == 5)
+    failing.set()
+    for one in waiting:
+        one.join(timeout=10)
+    assert (len(asked), [one.retry_after_s for one in told]) == (1, [17] * 5)
+    assert len(set(map(id, told))) == 5
+    with pytest.raises(RateLimited):
+        documents.get(URL, 3600, slow)
+    assert len(asked) == 2  # whoever comes later asks again
+
+
+def test_one_that_is_slow_to_fail_is_not_asked_again_at_once(
+    documents: Documents, provider: Provider, clock: FakeClock
+) -> None:
+    def slow() -> Response:
+        clock.pass_s(25)
+        return provider()
+
+    documents.get(URL, 3600, slow)
+    provider.out = True
+    clock.pass_s(3600)
+    for _ in range(8):
+        assert documents.get(URL, 3600, slow).body == b"1"
+    assert provider.asked == 2
 
 
 def test_an_answer_that_is_no_document_is_given_back_and_not_kept(documents: Documents, provider: Provider) -> None:
