@@ -41,6 +41,7 @@ COMMANDS = {
     "section": "section",
     "serve": "serve",
     "session": "session",
+    "signals": "signals",
     "signup": "signup",
     "worker": "serve",
 }

@@ -39,6 +39,7 @@ from lti_server.providers.records import (
     SourceScore,
     SourceSection,
     SourceToken,
+    StreamState,
     TokenKind,
     Tombstone,
 )
@@ -55,6 +56,7 @@ from lti_server.providers.spi import (
     RosterSource,
     SignalReceiver,
     SignalRequest,
+    SignalStream,
     TenantList,
     Transport,
 )
@@ -102,6 +104,7 @@ __all__ = [
     "SignalKind",
     "SignalReceiver",
     "SignalRequest",
+    "SignalStream",
     "SourceIdentity",
     "SourceMembership",
     "SourcePerson",
@@ -109,6 +112,7 @@ __all__ = [
     "SourceScore",
     "SourceSection",
     "SourceToken",
+    "StreamState",
     "TenantList",
     "TokenKind",
     "Tombstone",

@@ -15,6 +15,7 @@ from lti_server.providers.spi import (
     LoginProvider,
     RosterSource,
     SignalReceiver,
+    SignalStream,
     TenantList,
 )
 from lti_server.providers.transport import Around, HttpTransport
@@ -60,6 +61,10 @@ class Connector:
 
     def tenants(self, name: str, config: Mapping[str, object]) -> TenantList:
         made: TenantList = self._ready(name, Capability.TENANTS, config)()
+        return made
+
+    def stream(self, name: str, config: Mapping[str, object]) -> SignalStream:
+        made: SignalStream = self._ready(name, Capability.STREAMS, config)()
         return made
 
     def check(self, name: str, config: Mapping[str, object]) -> None:

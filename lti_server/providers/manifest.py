@@ -29,6 +29,7 @@ class Capability(StrEnum):
     SIGNALS = "signals"
     GRADES = "grades"
     TENANTS = "tenants"
+    STREAMS = "streams"
 
 
 CAPABILITY_METHODS: Final[Mapping[Capability, tuple[str, ...]]] = {
@@ -38,6 +39,7 @@ CAPABILITY_METHODS: Final[Mapping[Capability, tuple[str, ...]]] = {
     Capability.SIGNALS: ("parse",),
     Capability.GRADES: ("deliver",),
     Capability.TENANTS: ("tenants",),
+    Capability.STREAMS: ("register_stream", "read_stream", "verify_stream"),
 }
 
 

@@ -245,6 +245,15 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamState:
+    """Where a provider sends its signals, and which, in its own words. No `address`: nowhere. Since 1.2."""
+
+    address: str = ""
+    events: tuple[str, ...] = ()
+    enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceScore:
     """One score that the disclose gate let out. `score_fraction` is in [0, 1]; `occurred_at` is fixed at queueing."""
 

@@ -21,6 +21,7 @@ from lti_server.providers.records import (
     SourceIdentity,
     SourceScore,
     SourceToken,
+    StreamState,
 )
 from lti_server.providers.wire import MAX_PAGES, Authorization, Response, next_link
 
@@ -174,6 +175,30 @@ class SignalReceiver(Protocol):
             RejectedCredentials: it is not from the provider.
             BrokeContract: it is, and makes no sense.
         """
+        ...
+
+
+class SignalStream(Protocol):
+    """Has the provider send its signals to an address here, where it is a call and no page that sets it. Since 1.2.
+
+    `key` is the text of a file by which the provider knows who may do that. It comes with each call and is kept
+    nowhere: it appears in no error, log or answer.
+    """
+
+    def register_stream(self, key: str, address: str) -> StreamState:
+        """Set the address, in place of the one before; what the provider says of it afterwards.
+
+        Raises:
+            Misconfigured: the file is no such key. RejectedCredentials: whoever it names may not.
+        """
+        ...
+
+    def read_stream(self, key: str) -> StreamState:
+        """Where signals go now; raises as `register_stream`."""
+        ...
+
+    def verify_stream(self, key: str, note: str) -> None:
+        """Have a message of the kind `verification` sent with this note; raises as `register_stream`."""
         ...
 
 

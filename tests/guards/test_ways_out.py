@@ -36,6 +36,15 @@ KNOWN = {
         " self._transport().limited_to(frozenset({host})).request",
         LTI + "tokens.py ServiceTokens._fetch: self._transport(service).request",
     ],
+    "tells a provider at which address here it says things, with a key that names who may set that": [
+        "lti_server/cli/signals.py register: stream.register_stream",
+        "lti_server/cli/signals.py show: stream.read_stream",
+        "lti_server/cli/signals.py verify: stream.verify_stream",
+        "plugins/google/lti_server_google/streams.py Stream._call: self.transport.request",
+        "plugins/google/lti_server_google/streams.py Stream.register: self._call",
+        "plugins/google/lti_server_google/streams.py Stream.state: self._call",
+        "plugins/google/lti_server_google/streams.py Stream.verify: self._call",
+    ],
     "asks for the people of a section, by an address that the platform or provider gave": [
         LTI + "member_source.py LtiMembers._pages: source.pages",
         LTI + "memberships.py LtiMemberships._get: self._transport.pages",

@@ -48,7 +48,7 @@ def sending() -> frozenset[str]:
     spi, service = "lti_server/providers/spi.py", "lti_server/lti/grade_service.py"
     of_plugins = [
         one
-        for name in ("Transport", "GradeSink", "GrantRevoker", "LoginProvider", "TenantList")
+        for name in ("Transport", "GradeSink", "GrantRevoker", "LoginProvider", "SignalStream", "TenantList")
         for one in _of(spi, name)
     ]
     of_grades = [one for one in _of(service, "GradeService") if any(arg.arg == "url" for arg in one.args.args)]

@@ -10,10 +10,10 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
@@ -102,17 +102,25 @@ def running(peer: OpenIdPeer) -> Iterator[OpenIdPeer]:
         yield peer
 
 
-class ToPeer(HTTPAdapter):
-    """Sends what is meant for Google to the peer, and everything else on as before."""
+class Listening(Protocol):
+    """A peer on a loopback port."""
 
-    def __init__(self, peer: OpenIdPeer, otherwise: BaseAdapter) -> None:
+    @property
+    def port(self) -> int: ...
+
+
+class ToPeer(HTTPAdapter):
+    """Sends what is meant for some hosts, Google's, to a peer, and everything else on as before."""
+
+    def __init__(self, peer: Listening, otherwise: BaseAdapter, hosts: Collection[str] = GOOGLE_HOSTS) -> None:
         super().__init__()
         self._peer = peer
         self._otherwise = otherwise
+        self._hosts = hosts
 
     def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
         parts = urlsplit(str(request.url))
-        if parts.hostname not in GOOGLE_HOSTS:
+        if parts.hostname not in self._hosts:
             return self._otherwise.send(request, *args, **more)
         sent = request.copy()
         sent.url = f"http://localhost:{self._peer.port}{parts.path}" + (f"?{parts.query}" if parts.query else "")

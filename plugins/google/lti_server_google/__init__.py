@@ -16,19 +16,22 @@ from lti_server.providers import (
     SignalAnswers,
     SignalReceiver,
     SignalRequest,
+    SignalStream,
     SourceIdentity,
+    StreamState,
     standard_fields,
 )
 from lti_server.providers.oidc import OpenIdProvider, discover
 from lti_server_google.mapping import FIELDS, person, tenant
 from lti_server_google.signals import signals
+from lti_server_google.streams import HOST, ServiceAccount, Stream
 
 ISSUER = "https://accounts.google.com"
 # Google's own reference names both spellings of the issuer in ID tokens.
 ISSUERS = frozenset({ISSUER, "accounts.google.com"})
 
 
-class Google(OpenIdLogin, SignalReceiver):
+class Google(OpenIdLogin, SignalReceiver, SignalStream):
     """Accounts of a Workspace domain, and people's own, which have none.
 
     The `hd` claim decides which; the parameter of that name is a hint alone.
@@ -39,7 +42,7 @@ class Google(OpenIdLogin, SignalReceiver):
         version="0.1.0",
         spi_version=(1, 2),
         title="Google",
-        capabilities=frozenset({Capability.LOGIN, Capability.REVOKE, Capability.SIGNALS}),
+        capabilities=frozenset({Capability.LOGIN, Capability.REVOKE, Capability.SIGNALS, Capability.STREAMS}),
         config=(
             ConfigField(name="client_id", help="Of the OAuth client in the Google Cloud console."),
             ConfigField(name="client_secret", secret=True, help="Its secret."),
@@ -48,7 +51,7 @@ class Google(OpenIdLogin, SignalReceiver):
         tenant="domain",
         own_accounts=True,
         answers=SignalAnswers.SECURITY_EVENT,
-        hosts=("accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com"),
+        hosts=("accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com", HOST),
         fields=standard_fields(*FIELDS),
     )
 
@@ -57,6 +60,19 @@ class Google(OpenIdLogin, SignalReceiver):
         return list(
             signals(request, client_id=self.client_id, issuer=ISSUER, transport=self.transport, clock=self.clock)
         )
+
+    def register_stream(self, key: str, address: str) -> StreamState:
+        """The events of a Cloud project, all of its clients together, go to one address."""
+        return self._stream(key).register(address)
+
+    def read_stream(self, key: str) -> StreamState:
+        return self._stream(key).state()
+
+    def verify_stream(self, key: str, note: str) -> None:
+        self._stream(key).verify(note)
+
+    def _stream(self, key: str) -> Stream:
+        return Stream(self.transport, self.clock, ServiceAccount.read(key))
 
     def provider(self) -> OpenIdProvider:
         return discover(self.transport, ISSUER)
