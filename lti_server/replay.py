@@ -32,6 +32,8 @@ Again = Callable[[House, JournalEntry], object]
 SHORT_LIVED = (
     "DELETE FROM staff_access",
     "DELETE FROM link_intent",
+    "DELETE FROM tenant_claim",
+    "DELETE FROM email_code",
     "UPDATE identity SET sealed_token = NULL, token_expires_at = NULL WHERE sealed_token IS NOT NULL",
     "DELETE FROM lesson_token",
     "DELETE FROM session",

@@ -69,14 +69,14 @@ class PersonSignals:
     ) -> Acted:
         """What becomes of the account as a way in; the journal's line is the last thing that is done."""
         if signal.kind is _K.ACCOUNT_ENABLED:
-            tell = self._states.free(connection, district.id, who.id, at)
+            tell = self._states.free(connection, district.id, who.id, at, said=signal.occurred_at)
             return replace(acted, outcome="lifted" if tell else "noted", after=tell)
         if signal.kind in LEAVES_SESSIONS:
             return replace(acted, outcome="noted")
         if signal.kind in TAKES_TOKENS:
             kept_tokens.forget(connection, who.id)
         if signal.kind is _K.ACCOUNT_DISABLED:
-            self._states.hold(connection, district.id, who.id, at)
+            self._states.hold(connection, district.id, who.id, at, said=signal.occurred_at)
             return replace(acted, outcome="held")
         if signal.kind not in ENDS_WAY:
             return acted

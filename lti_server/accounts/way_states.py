@@ -29,15 +29,25 @@ class WayStates:
         """End it for good; False where it was over. Call it last in the transaction."""
         return self._narrow(connection, JournalKind.WAY_ENDED, district_id, identity_id, at)
 
-    def hold(self, connection: Connection, district_id: DistrictId, identity_id: IdentityId, at: datetime) -> bool:
-        """Let nobody in by it until it is freed; False where it is so. Call it last in the transaction."""
-        return self._narrow(connection, JournalKind.WAY_HELD, district_id, identity_id, at)
+    def hold(
+        self, connection: Connection, district_id: DistrictId, identity_id: IdentityId, at: datetime, *, said: datetime
+    ) -> bool:
+        """Let nobody in by it until it is freed; False where it is so. Call it last in the transaction.
+
+        `said` is when the provider said so: what it said before that frees nothing, however late it comes.
+        """
+        held = self._narrow(connection, JournalKind.WAY_HELD, district_id, identity_id, at)
+        connection.execute(_HELD_SINCE, {"id": identity_id, "said": said, "at": at})
+        return held
 
     def free(
-        self, connection: Connection, district_id: DistrictId, identity_id: IdentityId, at: datetime
+        self, connection: Connection, district_id: DistrictId, identity_id: IdentityId, at: datetime, *, said: datetime
     ) -> Callable[[], None] | None:
-        """Let it in again. What is given back writes the line, to be called after the commit; None: it was free."""
-        if not connection.execute(_CHANGES[JournalKind.WAY_FREED], {"id": identity_id, "at": at}).rowcount:
+        """Let it in again. What is given back writes the line, to be called after the commit; None: it was free.
+
+        None, too, where it is held by what the provider has said since.
+        """
+        if not connection.execute(_CHANGES[JournalKind.WAY_FREED], {"id": identity_id, "at": said}).rowcount:
             return None
 
         def tell() -> None:
@@ -64,6 +74,11 @@ class WayStates:
         return True
 
 
+# A provider sends again what this server could not take, so its words come in another order than it said them.
+_HELD_SINCE = sa.text(
+    "UPDATE identity SET held_at = CAST(:said AS timestamptz)"
+    " WHERE id = :id AND held_at IS NOT NULL AND (held_at = :at OR held_at < :said)"
+)
 _CHANGES: Mapping[JournalKind, sa.TextClause] = MappingProxyType(
     {
         JournalKind.WAY_ENDED: sa.text("UPDATE identity SET ended_at = :at WHERE id = :id AND ended_at IS NULL"),

@@ -40,7 +40,7 @@ def test_a_backup_comes_back_row_for_row_in_a_database_of_another_name(site: Sit
         "platform_invitation", "mail_message", "upstream_revocation", "revocation", "revocation_receipt", "grants",
         "procrastinate_jobs", "staff_access",
         "identity",  # of its tokens alone
-        "link_intent",
+        "link_intent", "email_code", "tenant_claim",
         # The neighbours' contracts name no population: what the database is held to follows the contract again.
         "contract_population",
         # Nor do they take ages: a restore does at once what the night would.

@@ -25,10 +25,10 @@ def way_in(monday: Monday) -> UUID:
 def change(monday: Monday, identity_id: UUID, *acts: str) -> None:
     states: WayStates = monday.house.rights.way_states
     for act in acts:
+        now = monday.house.clock.now()
+        said = {} if act == "end" else {"said": now}
         with monday.house.database.tenant(monday.district_id) as connection:
-            tell = getattr(states, act)(
-                connection, monday.district_id, IdentityId(identity_id), monday.house.clock.now()
-            )
+            tell = getattr(states, act)(connection, monday.district_id, IdentityId(identity_id), now, **said)
         if act == "free":
             tell()
 

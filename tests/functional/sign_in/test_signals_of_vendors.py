@@ -123,6 +123,18 @@ def test_a_hijacked_account_lets_nobody_in_until_google_says_that_it_is_back(at:
     assert len(at.rows("SELECT 1 FROM identity WHERE ended_at IS NULL")) == 2  # it is the same person as before
 
 
+def test_what_google_said_before_frees_nothing_however_late_it_comes(at: World) -> None:
+    """It sends again what this server could not take: an older word than that of the hijacking."""
+    at.comes_in("google")
+    earlier, later = (int(at.clock.now().timestamp()) + seconds for seconds in (-60, -30))
+    assert at.risc(DISABLED, event={"reason": "hijacking"}, iat=later).status_code == 202
+    assert at.risc(ENABLED, iat=earlier).status_code == 202
+    assert at.tries(at.app.test_client(), "google").status_code == 403
+    assert at.risc(ENABLED, iat=later + 10).status_code == 202
+    assert is_in(at.comes_in("google"))
+    assert sorted(outcome for _, outcome, _ in at.receipts()) == ["held", "lifted", "noted"]
+
+
 def test_an_account_that_google_only_doubts_stays_in_and_somebody_is_told_to_look(at: World) -> None:
     browser = at.comes_in("google")
     assert at.risc(DISABLED, event={"reason": "bulk-account"}).status_code == 202
