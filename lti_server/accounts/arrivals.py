@@ -45,10 +45,14 @@ class Arrival:
         return tuple(map(self._subject, self.identity.person.legacy_ids))
 
     def told(self) -> dict[str, tuple[bytes, Mapping[str, object]]]:
-        """For blocks, which hold under a former id, too."""
-        keys = self.district.keys
+        """For blocks, which hold under a former id, too, and under an address that is not proven."""
+        keys, said = self.district.keys, self._told
         every = (self.subject, *self.former)
-        return {str(number): (people.subject_hash(keys, one), self.said) for number, one in enumerate(every)}
+        return {str(number): (people.subject_hash(keys, one), said) for number, one in enumerate(every)}
+
+    @property
+    def _told(self) -> dict[str, object]:
+        return {**self.identity.person.without({"legacy_ids"}).present(), "sub": self.identity.subject}
 
     def _subject(self, subject: str) -> Subject:
         who = self.identity
@@ -81,8 +85,8 @@ class Arrival:
 
         Of somebody's own account an address counts that the provider has proven to be theirs, and no other.
         """
-        unproven = {"email"} if self.own and not self.identity.email_verified else set()
-        return {**self.identity.person.without({"legacy_ids"} | unproven).present(), "sub": self.identity.subject}
+        unproven = self.own and not self.identity.email_verified
+        return {name: value for name, value in self._told.items() if not (unproven and name == "email")}
 
 
 def has_keys(identity: object) -> bool:

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from lti_server.accounts.registering import Desk
 from lti_server.app import House
 from lti_server.errors import InvalidInput, NotFound
+from lti_server.ids import PersonId
 from lti_server.own_door_parts import OwnDoorHouse
 from lti_server.privacy.rights import Asked
 from lti_server.sign_in_parts import SignInHouse
@@ -92,6 +93,18 @@ def test_an_address_that_google_has_not_proven_is_not_kept(
     google.knows("ada", email=EMAIL, email_verified=False)
     registers(browser, google, 30)
     assert names(house, desk) == [("nickname", False)]
+
+
+def test_a_guardians_no_holds_for_an_address_that_google_has_not_proven(
+    browser: FlaskClient, app: Flask, google: OpenIdPeer, peer: MailServer, house: House, desk: Desk
+) -> None:
+    registered(browser, peer, address=EMAIL)
+    ((person,),) = rows(house, desk, "SELECT id FROM person")
+    house.rights.blocks.of_person(desk.district.id, PersonId(person), by="test")
+    google.knows("another", email=EMAIL, email_verified=False)
+    answer = registers(app.test_client(), google, 11, "another")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/lessons")
+    assert len(rows(house, desk, "SELECT 1 FROM person")) == 1
 
 
 def test_nobody_is_made_who_has_not_said_before_what_is_asked(
