@@ -308,7 +308,12 @@ def _is_blocked(connection: Connection, intent: _Intent) -> bool:
     return connection.execute(_BLOCKED, values).first() is not None
 
 
-_BEGAN = sa.text("SELECT created_at FROM session WHERE id = :session AND person_id = :person AND ended_at IS NULL")
+# Of a lesson that was opened from a sign-in, when that one began; it ends with it (lessons/handoff.py).
+_BEGAN = sa.text(
+    "SELECT CASE WHEN s.identity_id IS NULL OR s.lesson_id IS NULL THEN s.created_at ELSE (SELECT min(o.created_at)"
+    " FROM session o WHERE o.identity_id = s.identity_id AND o.lesson_id IS NULL AND o.expires_at = s.expires_at) END"
+    " FROM session s WHERE s.id = :session AND s.person_id = :person AND s.ended_at IS NULL"
+)
 _PUT = sa.text(
     "INSERT INTO link_intent (id, district_id, intent_hash, person_id, session_id, provider, created_at, expires_at)"
     " VALUES (:id, :district, :hash, :person, :session, :provider, :now, :until)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -9,7 +11,7 @@ from flask.testing import FlaskClient
 from lti_server.app import House
 from lti_server.privacy.districts import District
 from tests.clock import FakeClock
-from tests.functional.own_page import post
+from tests.functional.own_page import enter, post, ticket_of
 from tests.functional.sign_in.conftest import Provider, sign_in
 from tests.functional.sign_in.two_doors import (
     ROLES,
@@ -148,6 +150,21 @@ def test_who_came_too_long_ago_signs_in_again_first(
     assert answer.status_code == 403
     assert "Sign in again" in answer.text
     assert rows(house, district, "SELECT 1 FROM link_intent") == []
+
+
+def test_a_lesson_makes_an_old_sign_in_no_fresher(
+    browser: FlaskClient, provider: Provider, house: House, district: District, clock: FakeClock
+) -> None:
+    """Computers in schools are shared: whoever sits down at one that was left has not signed in."""
+    by_provider(browser, provider, "ada")
+    for seconds, status in ((0, 200), (601, 403)):
+        clock.pass_s(seconds)
+        token = re.search('name="csrf_token" value="([^"]+)"', browser.get("/learn").text)
+        assert token
+        lesson = browser.post("/learn/message-in-bits", data={"csrf_token": token[1]}).headers["Location"]
+        assert enter(browser, ticket_of(browser.get(lesson).text)).status_code == 303
+        assert post(browser, "/me/accounts/connect", provider="oidc").status_code == status
+    assert len(rows(house, district, "SELECT 1 FROM link_intent")) == 1
 
 
 @pytest.mark.parametrize("provider_name", ["google", "lti", "nothing"])
