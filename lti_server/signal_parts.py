@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.person_signals import PersonSignals
+from lti_server.accounts.signal_search import SearchDistricts
 from lti_server.errors import NotFound
 from lti_server.house import House
-from lti_server.ids import DistrictId, GrantId
+from lti_server.ids import GrantId
 from lti_server.privacy import deletion_views, signal_views
 from lti_server.privacy.application_signals import HeedApplication
 from lti_server.privacy.deletion_codes import DeletionCodes
@@ -44,7 +45,7 @@ class SignalHouse:
     def application(self) -> HeedApplication:
         of = self.of
         return HeedApplication(
-            database=of.database, district=of.entered, districts=self._districts,
+            database=of.database, district=of.entered, search=SearchDistricts(of.database, of.ring),
             application_of=self._signing_in.connections.application_of, connector=of.connector,
             grants_of=self._people.grants_of, heed=self.connections, codes=self._codes, clock=of.clock,
         )  # fmt: skip
@@ -89,7 +90,3 @@ class SignalHouse:
     @cached_property
     def _signing_in(self) -> SignInHouse:
         return SignInHouse(self.of)
-
-    def _districts(self) -> list[DistrictId]:
-        with self.of.database.anyone() as connection:
-            return [DistrictId(one) for one in connection.execute(sa.text("SELECT district_ids()")).scalars()]

@@ -50,10 +50,10 @@ class PersonSignals:
         at: datetime,
     ) -> Acted:
         """Do it, and say what was done. Somebody who signs in at this moment is let in before, or not at all."""
-        hashes = _hashes(district.keys, signal, client_id)
-        if hashes["subject"] is not None:
-            lock_subject(connection, hashes["subject"])
-        values = {"grant": grant_id, "at": at, **hashes}
+        known = hashes(district.keys, signal, client_id)
+        if known["subject"] is not None:
+            lock_subject(connection, known["subject"])
+        values = {"grant": grant_id, "at": at, **known}
         who = connection.execute(_WHO, values).one_or_none()
         if who is None and (signal.subject or signal.provider_session_id) and not _of_lms(connection, grant_id):
             return Acted(outcome="nobody")
@@ -88,7 +88,7 @@ class PersonSignals:
 
     def grants_of(self, connection: Connection, keys: DistrictKeys, signal: Signal, client_id: str) -> list[GrantId]:
         """By which grants of the entered district a signal's person, or session, is known; live ones first."""
-        found = connection.execute(_GRANTS, _hashes(keys, signal, client_id)).scalars()
+        found = connection.execute(_GRANTS, hashes(keys, signal, client_id)).scalars()
         return [GrantId(one) for one in found]
 
 
@@ -97,7 +97,8 @@ def held(connection: Connection, identity_id: IdentityId) -> bool:
     return connection.execute(_HELD, {"id": identity_id}).scalar_one() is True
 
 
-def _hashes(keys: DistrictKeys, signal: Signal, client_id: str) -> dict[str, bytes | None]:
+def hashes(keys: DistrictKeys, signal: Signal, client_id: str) -> dict[str, bytes | None]:
+    """By what a district knows whom a signal is about: an account (`subject`), or a sign-in (`session`)."""
     who = Subject(provider="", issuer=signal.issuer, client_id=client_id, subject=signal.subject)
     session = signal.provider_session_id
     return {

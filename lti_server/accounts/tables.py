@@ -106,6 +106,7 @@ identity = sa.Table(
         postgresql_where=sa.text("ended_at IS NULL"),
     ),
     sa.Index("ix_identity_person_id", "person_id"),
+    sa.Index("ix_identity_subject_hash", "subject_hash"),
 )
 
 invitation = sa.Table(

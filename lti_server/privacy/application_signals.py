@@ -34,6 +34,12 @@ class GrantsOf(Protocol):
         ...
 
 
+class Search(Protocol):
+    def __call__(self, provider: str, signal: Signal, client_id: str) -> Sequence[DistrictId]:
+        """The districts in which somebody is known about whom a signal tells."""
+        ...
+
+
 class HeedApplication:
     """Takes what a provider posts to `/signals/<provider>` without a grant."""
 
@@ -42,7 +48,7 @@ class HeedApplication:
         *,
         database: Database,
         district: Callable[[Connection], District],
-        districts: Callable[[], Sequence[DistrictId]],
+        search: Search,
         application_of: Callable[[str], Mapping[str, object] | None],
         connector: Connector,
         grants_of: GrantsOf,
@@ -52,7 +58,7 @@ class HeedApplication:
     ) -> None:
         self._database = database
         self._district = district
-        self._districts = districts
+        self._search = search
         self._application_of = application_of
         self._connector = connector
         self._grants_of = grants_of
@@ -89,7 +95,7 @@ class HeedApplication:
             return []
         client_id = str(config.get("client_id", ""))
         heeded: list[Heeded] = []
-        for district_id in self._districts():
+        for district_id in self._search(receiver, signal, client_id):
             with self._database.tenant(district_id) as connection:
                 district = self._district(connection)
                 found = self._grants_of(connection, district.keys, signal, client_id)
