@@ -207,8 +207,9 @@ _STATED = sa.text(
     " WHERE m.person_id = :person AND m.ended_at IS NULL AND g.state IN ('active', 'suspended')"
 )
 _ANY = sa.text(
-    "SELECT EXISTS (SELECT FROM person_age a JOIN person p ON p.id = a.person_id"
-    " WHERE :person IN (p.id, p.merged_into))"
+    "WITH RECURSIVE one AS (SELECT id FROM person WHERE id = :person"
+    " UNION ALL SELECT p.id FROM person p JOIN one ON p.merged_into = one.id)"
+    " SELECT EXISTS (SELECT FROM person_age a JOIN one ON one.id = a.person_id)"
     " OR EXISTS (SELECT FROM correction WHERE person_id = :person AND field = :field)"
     " OR EXISTS (SELECT FROM membership m JOIN section s ON s.id = m.section_id"
     " LEFT JOIN section c ON c.id = s.course_section_id JOIN age_statement t ON t.school = coalesce(s.school, c.school)"

@@ -74,6 +74,18 @@ def test_an_age_that_may_be_of_either_is_of_neither(here: People, source: AgeSou
     assert (years(here, one), years(here, other)) == (None, None)
 
 
+def test_what_the_first_of_several_has_said_of_themself_is_not_asked_again(here: People) -> None:
+    """Merged into one who was merged into another."""
+    one, other, third = (here.somebody(name, here.lms) for name in "abc")
+    says(here, third, 16, AgeSource.SELF, None)
+    here.merge(other, third)
+    here.later()
+    here.merge(one, other)
+    with here.house.database.tenant(here.district.id) as connection:
+        assert ages.has_word(connection, one)
+    assert years(here, one) == 16
+
+
 def test_it_waits_for_whoever_is_being_let_in_at_that_moment(here: People) -> None:
     """So that nobody is let in as the one by a way in that is the other's again."""
     one, other = here.somebody("a", here.lms), here.somebody("b", here.roster)
