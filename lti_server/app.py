@@ -36,7 +36,7 @@ from lti_server.accounts.own_door import OwnSession
 from lti_server.accounts.permissions import Permission, may
 from lti_server.district_log import StaffLog
 from lti_server.errors import NotAllowed, NotAuthenticated, NotFound
-from lti_server.house import House, build_house, run_worker
+from lti_server.house import House, build_house
 from lti_server.ids import DistrictId
 from lti_server.lessons import views as lesson_views
 from lti_server.lessons.handoff import HandedOver
@@ -67,6 +67,7 @@ from lti_server.web.health import init_health
 from lti_server.web.limits import REQUESTS_PER_ADDRESS, Limit, init_limits
 from lti_server.web.logs import init_access_log
 from lti_server.web.problems import init_problems
+from lti_server.worker import run_worker
 
 COOKIE = "lti_lesson"
 LIMITED = (

@@ -55,7 +55,6 @@ from lti_server.privacy.districts import District
 from lti_server.privacy.document_keys import DocumentKeys
 from lti_server.privacy.doors import DoorKeys
 from lti_server.privacy.journal import Journal
-from lti_server.privacy.log_sealer import SEAL_EVERY_S, SealLog
 from lti_server.privacy.retention import Retain
 from lti_server.privacy.rewrap import WRAPPED, Rewrap
 from lti_server.progress import outbox
@@ -74,8 +73,7 @@ from lti_server.rights_parts import RightsParts
 from lti_server.roster import apply, courses, store
 from lti_server.roster.service import SyncRoster
 from lti_server.settings import Settings
-from lti_server.sign_in_parts import SignInHouse
-from lti_server.tasks import Handler, Queue, Steady, Sweep, Worker
+from lti_server.tasks import Handler, Queue, Sweep
 
 SYNC_SECTION = "roster.sync_section"
 REGISTRATION_LIMITS = OutboundLimits(total_s=12.0, body_bytes=512 * 1024)
@@ -389,12 +387,3 @@ def build_house(settings: Settings, database_url: str, clock: Clock | None = Non
     """A house on a database that is there and migrated, under its application role."""
     role = application_role(database_name(database_url))
     return House(settings=settings, database=Database(database_url, role=role), clock=clock or SystemClock())
-
-
-def run_worker(house: House, *, concurrency: int = 4, until_idle: bool = False) -> None:
-    """Work off the queue with the handlers of every feature."""
-    database = house.database
-    steady = Steady(every_s=SEAL_EVERY_S, work=SealLog(database, house.clock))
-    Worker(database.url, database.options, house.handlers(), house.sweep, steady, SignInHouse(house).rounds).run(
-        concurrency=concurrency, until_idle=until_idle
-    )

@@ -9,13 +9,14 @@ from typing import Any
 
 from flask import url_for
 
-from lti_server.accounts import email_views
+from lti_server.accounts import email_views, renewing
 from lti_server.accounts.browser_states import BrowserStates
 from lti_server.accounts.email_sign_in import EmailSignIn
 from lti_server.accounts.live_sessions import Which
 from lti_server.accounts.person_sessions import Opened
 from lti_server.accounts.provider_connections import Opening, ProviderConnections
 from lti_server.accounts.registering import Registering
+from lti_server.accounts.renewing import Renew
 from lti_server.accounts.sign_up_answers import SignUpAnswers
 from lti_server.errors import InvalidInput
 from lti_server.house import House
@@ -25,6 +26,7 @@ from lti_server.privacy.districts import District
 from lti_server.privacy.grant_states import Use
 from lti_server.privacy.signing import Signing
 from lti_server.sign_in_parts import SignInHouse
+from lti_server.tasks import Round
 from lti_server.web.limits import LETTERS_PER_ADDRESS, Limit
 
 
@@ -59,9 +61,15 @@ class OwnDoorHouse:
         of = self.of
         return Registering(
             database=of.database, ring=of.ring, doors=lambda: of.doors, district=of.entered,
-            signing=lambda: Signing(of.database, of.retain, of.journal, of.clock), policies=of.policies,
+            signing=self._signing, policies=of.policies,
             connect=ByOperatorsApplication(SignInHouse(of).connections), journal=lambda: of.journal, clock=of.clock,
         )  # fmt: skip
+
+    @property
+    def rounds(self) -> Sequence[Round]:
+        """What a worker does at its times."""
+        renew = Renew(registering=self.registering, signing=self._signing, clock=self.of.clock)
+        return (Round(task=renewing.TASK, cron=renewing.RENEW_AT, work=renew),)
 
     @cached_property
     def mail(self) -> MailNow:
@@ -97,6 +105,10 @@ class OwnDoorHouse:
             home=lambda: url_for("learn.index"), base_url=of.settings.base_url,
         )  # fmt: skip
         return email_views.blueprint(parts)
+
+    def _signing(self) -> Signing:
+        of = self.of
+        return Signing(of.database, of.retain, of.journal, of.clock)
 
     def _end_others(self, district: District, person_id: PersonId, opened: Opened) -> None:
         which = Which(person_id=person_id, but=opened.session_id)

@@ -20,7 +20,7 @@ from lti_server.accounts.own_words import FIRST
 from lti_server.accounts.store import fields_of
 from lti_server.errors import ContractForbids, NoContract
 from lti_server.house import House
-from lti_server.privacy import contracts, log, log_reading, new_use, schedule
+from lti_server.privacy import contracts, log, log_reading, new_use, own_terms, schedule
 from lti_server.privacy.compile import compile_policy
 from lti_server.privacy.contracts import Signed
 from lti_server.privacy.districts import District
@@ -65,6 +65,7 @@ class OwnPages:
             return Known(
                 kind=subject.kind, district=district.name, slug=district.slug, zone=district.zone,
                 held=_held(subject.kind, tables, {} if signed is None else compile_policy(signed.terms).retain_days),
+                since_last_use=own_terms.is_own(district.slug),
                 work=self._work(tables.get("progress_summary", ()), locale),
                 written=sum(1 for row in tables.get("progress_event", ()) if row["work"] or row["answers"]),
                 grades=sum(1 for row in tables.get("grade_delivery", ()) if row["delivered_at"]),

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts import ages, blocks, email_codes
+from lti_server.accounts import ages, blocks, email_codes, last_use
 from lti_server.accounts import store as people
 from lti_server.accounts.email_codes import Newcomer, Redeemed, Way, Writes, one_address
 from lti_server.accounts.model import Kind, Known
@@ -168,6 +168,7 @@ class EmailSignIn:
             connection, district_id=district.id, person_id=known.person_id, identity_id=known.identity_id,
             grant_id=grant_id, epoch=source.epoch, kind=known.kind, locale=locale, now=now,
         )  # fmt: skip
+        last_use.note(connection, district, known.identity_id, now)
         said = {"way": found.way.value}
         log.record(connection, _entry(district, known.person_id, grant_id, now, said))
         return SignedIn(opened=opened), known.person_id

@@ -98,13 +98,17 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """All that the page shows of one person. `looks` are entries of the log, what others did alone."""
+    """All that the page shows of one person. `looks` are entries of the log, what others did alone.
+
+    `since_last_use`: the days of what is held count from the last sign-in, for no school tells it anew.
+    """
 
     kind: str
     district: str
     slug: str
     zone: ZoneInfo
     held: tuple[Held, ...] = field(repr=False)
+    since_last_use: bool
     work: tuple[Worked, ...]
     written: int
     grades: int

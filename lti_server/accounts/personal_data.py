@@ -99,6 +99,7 @@ IDENTITIES = Table(
             **about("subject_hash", "finds the identity again", form=Form.HASHED),
             "subject": element(schedule.APP_ID, form=Form.SEALED, why="the id there, where the contract keeps it"),
             **about("created_at ended_at", "since when, and until when"),
+            **about("seen_on", "on which day somebody came last who has registered themself"),
             **about("held_at", "since when the provider has it disabled, so that it lets nobody in here"),
             **passing("sealed_token", "a token that can be given back there; gone once it is over, or its account is"),
             **nobody("token_expires_at", "until when that is"),

@@ -14,11 +14,13 @@ from lti_server.privacy import schedule
 from lti_server.privacy.districts import District
 from lti_server.privacy.retention import Retention
 
+# Of whoever has registered themself the days count from the last sign-in: nobody else would tell it anew (last_use.py).
 _STALE_FIELDS = sa.text(
     """
 WITH stale AS (
   SELECT f.person_id, f.field, f.grant_id FROM person_field f JOIN person p ON p.id = f.person_id
   WHERE p.kind = :kind AND f.field = ANY(:fields) AND f.collected_at < :before
+    AND NOT EXISTS (SELECT FROM identity i WHERE i.person_id = p.id AND i.seen_on > :day)
   ORDER BY f.collected_at LIMIT :most)
 DELETE FROM person_field f USING stale
 WHERE (f.person_id, f.field, f.grant_id) = (stale.person_id, stale.field, stale.grant_id)
@@ -29,6 +31,7 @@ _STALE_CORRECTIONS = sa.text(
 WITH stale AS (
   SELECT c.person_id, c.field FROM correction c JOIN person p ON p.id = c.person_id
   WHERE p.kind = :kind AND c.field = ANY(:fields) AND c.corrected_at < :before
+    AND NOT EXISTS (SELECT FROM identity i WHERE i.person_id = p.id AND i.seen_on > :day)
   ORDER BY c.corrected_at LIMIT :most)
 DELETE FROM correction c USING stale WHERE (c.person_id, c.field) = (stale.person_id, stale.field)
 """
@@ -105,7 +108,7 @@ class KeptFields:
 def _fields(connection: Connection, kind: str, fields: Sequence[str], before: datetime, most: int) -> int:
     if not fields:
         return 0
-    values = {"kind": kind, "fields": list(fields), "before": before, "most": most}
+    values = {"kind": kind, "fields": list(fields), "before": before, "day": before.date(), "most": most}
     gone = connection.execute(_STALE_FIELDS, values).rowcount
     return gone + connection.execute(_STALE_CORRECTIONS, values).rowcount
 

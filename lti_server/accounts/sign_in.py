@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from lti_server.accounts import ages, kept_tokens
+from lti_server.accounts import ages, kept_tokens, last_use
 from lti_server.accounts import store as people
 from lti_server.accounts.adult_providers import contract_lets, lets_in
 from lti_server.accounts.arrivals import Arrival
@@ -111,6 +111,7 @@ class SignIn:
                 identity_id=known.identity_id, grant_id=connected.grant_id, epoch=epoch, kind=kind, locale=locale,
                 now=now, at_provider=arrival.session_hash,
             )  # fmt: skip
+            last_use.note(connection, district, known.identity_id, now)
             self._keep_token(connection, arrival, known)
             said = {"policy": kept.policy_hash, "refused": dict(kept.refused)}
             log.record(connection, _entry(arrival, known.person_id, said, kept.elements))

@@ -91,6 +91,7 @@ identity = sa.Table(
     sa.Column("held_at", UTC),
     sa.Column("sealed_token", sa.LargeBinary),
     sa.Column("token_expires_at", UTC),
+    sa.Column("seen_on", sa.Date),
     sa.Index(
         "ix_identity_token_expires_at",
         "token_expires_at",

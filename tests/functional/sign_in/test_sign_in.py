@@ -37,6 +37,7 @@ def test_somebody_who_signs_in_there_is_in_here(
     assert kind == "pupil"  # nothing says that it is a teacher
     (found,) = rows(house, district, "SELECT * FROM identity")
     assert (found.provider, found.issuer, found.client_id) == ("oidc", provider.issuer, "lti-server")
+    assert found.seen_on is None, "a school tells a pupil's name anew, so nothing is kept of when somebody came"
     assert {row.field for row in rows(house, district, "SELECT field FROM person_field")} == {
         "given_name",
         "family_name",
