@@ -28,9 +28,12 @@ class OwnAccounts:
     running: Callable[[], Mapping[str, Manifest]]
 
     def of(self, provider: str, identity: SourceIdentity) -> Connected | None:
-        """Whose country's tenant somebody is in, who has not said which: where they are known, or the only one."""
+        """Whose country's tenant somebody is in, who has not said which: where they are known.
+
+        Whoever is known in none is led to one of them, which lets in nobody who has not registered there.
+        """
         found = self._every(provider)
-        return next((one for one in found if self._knows(one, identity)), found[0] if len(found) == 1 else None)
+        return next((one for one in found if self._knows(one, identity)), found[0] if found else None)
 
     def ways(self, country: str = "", *, years: int | None = None) -> Mapping[str, str]:
         """The providers by which people come who registered themselves: title by name.

@@ -228,6 +228,37 @@ def test_nobody_comes_by_an_own_account_where_the_operator_has_not_said_so(
     assert browser.get("/signup/with/google").status_code == 303
 
 
+def test_with_two_countries_open_whoever_is_known_in_none_is_told_to_register(
+    browser: FlaskClient, google: OpenIdPeer, house: House, desk: Desk
+) -> None:
+    enabled(house, "FR", "google")
+    assert reason(comes(browser, google, **JSON)) == "not-registered"
+
+
+def test_answers_that_were_brought_together_by_hand_register_no_child_in_france(
+    browser: FlaskClient, app: Flask, google: OpenIdPeer, house: House, desk: Desk
+) -> None:
+    french, other = enabled(house, "FR", "google"), app.test_client()
+    post(other, "/signup?country=FR", years="30")
+    post(other, "/signup/with/google?country=FR", name="Cool Coder")
+    post(browser, "/signup?country=FR", years="14")
+    name = other.get_cookie("lti_signup_name")
+    assert name
+    browser.set_cookie("lti_signup_name", name.value)
+    way = "/auth/google/login?district=public-fr&register=yes"
+    assert reason(comes(browser, google, way=way, **JSON)) == "not-alone"
+    assert people(house, french) == 0
+
+
+def test_at_a_schools_own_link_an_account_of_ones_own_leads_nowhere(
+    browser: FlaskClient, app: Flask, google: OpenIdPeer, house: House, desk: Desk
+) -> None:
+    registers(browser, google, 30)
+    SignInHouse(house).connections.connect(world.district(house).id, "google", {"domain": "a.example"}, by="test")
+    way = "/auth/google/login?district=north"
+    assert reason(comes(app.test_client(), google, way=way, **JSON)) == "no-tenant"
+
+
 # Facebook, for adults.
 
 
@@ -280,6 +311,8 @@ def test_whoever_turns_out_to_be_younger_comes_in_by_facebook_no_more(
 
 def test_the_operator_opens_it_with_an_application_and_a_provider_that_has_such_accounts(house: House) -> None:
     registering = OwnDoorHouse(house).registering
+    client = {"issuer": "https://id.example", "client_id": "here", "client_secret": "a secret of this client"}
+    SignInHouse(house).connections.application("oidc", client, by="test")
     for provider, error in (("oidc", InvalidInput), ("nothing", NotFound)):
         with pytest.raises(error):
             registering.enable("US", by="test", providers=[provider])
