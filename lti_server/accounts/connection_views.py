@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from lti_server.accounts import tenant_lists
 from lti_server.accounts.connecting import BY_REGISTRATION
 from lti_server.accounts.connection_reach import reach
+from lti_server.accounts.connection_signals import Said, said
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.live_sessions import LiveSessions, Which
 from lti_server.accounts.permissions import Permission, may
@@ -89,9 +90,12 @@ def _page(parts: ConnectionParts, district_id: DistrictId, grant_id: GrantId) ->
         lost = _lost(connection, found)
         reached = reach(connection, found.id, found.provider)
         look = tenant_lists.looked(connection, found.id)
+        told = said(connection, found.id)
     one = {**_shown(found, parts.clock.now()), **_looked(look)}
     configurable = _may_connect(parts) and one["may_revoke"] and found.provider != BY_REGISTRATION
-    values = {"configurable": configurable, "may_try": Use.SIGN_IN in found.uses}
+    values = {
+        "configurable": configurable, "may_try": Use.SIGN_IN in found.uses, "signals": [_said(one) for one in told]
+    }  # fmt: skip
     return render_template("accounts/connection.html", one=one, lost=lost, reach=reached, **values)
 
 
@@ -205,6 +209,10 @@ def _looked(look: tenant_lists.Look | None) -> dict[str, object]:
         return {}
     unread = look.read_at != look.looked_at
     return {"looked_at": _when(look.looked_at), "unread": unread, "read_at": _when(look.read_at)}
+
+
+def _said(one: Said) -> dict[str, object]:
+    return {"at": _when(one.at), "kind": _(one.kind), "outcome": _(one.outcome), "sessions": one.sessions}
 
 
 def _step(step: Step, now: datetime) -> dict[str, object]:

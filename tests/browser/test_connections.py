@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from playwright.sync_api import Page, expect
 
 from lti_server.accounts.permissions import StaffRole
 from lti_server.app import House
-from lti_server.ids import GrantId
+from lti_server.ids import GrantId, new_id
 from lti_server.privacy import districts
 from lti_server.privacy.districts import District
 from lti_server.privacy.grants import open_grant
 from lti_server.privacy.inference import Evidence
+from lti_server.privacy.tables import signal_receipt
 from lti_server.sign_in_parts import SignInHouse
 from tests import world
 from tests.browser.lesson_moves import DESKTOP, PHONE, Opener
@@ -100,6 +102,34 @@ def test_a_connection_that_was_suspended_by_itself_says_why_and_is_resumed_witho
     looked_at(page)
     page.locator("form[action*='/resume'] button").press("Enter")
     expect(page.get_by_role("heading", name=why)).to_have_count(0)
+    assert not complaints
+
+
+@pytest.mark.parametrize(("view", "locale"), [(PHONE, "fr"), (DESKTOP, "en")], ids=["phone-fr", "desktop-en"])
+def test_what_a_provider_said_by_itself_is_read_without_barriers(
+    view: Any, locale: str, server: RealServer, opened: Opener, complaints: list[str], tmp_path: Path
+) -> None:
+    house, (owner,) = server.house, districts.every(server.house.database, server.house.ring)
+    config = {"client_id": "client", "client_secret": "a secret", "domain": "north.example"}
+    grant_id = SignInHouse(house).connections.connect(owner.id, "google", config, by="test").grant_id
+    now = house.clock.now()
+    told = [("account_disabled", "held", 2), ("account_enabled", "lifted", 0), ("verification", "noted", 0)]
+    with house.database.tenant(owner.id) as connection:
+        rows = [
+            {
+                "id": new_id(), "district_id": owner.id, "grant_id": grant_id, "provider": "google", "kind": kind,
+                "outcome": outcome, "sessions": sessions, "occurred_at": now, "received_at": now, "acted_at": now,
+                "expires_at": now + timedelta(days=90),
+            }
+            for kind, outcome, sessions in told
+        ]  # fmt: skip
+        connection.execute(signal_receipt.insert(), rows)
+    page = staff_of(server, opened, view)
+    page.goto(f"{server.url}/district/connections/{grant_id}?lang={locale}")
+    said = {"en": "What the provider said by itself", "fr": "Ce que le fournisseur a dit de lui-même"}[locale]
+    expect(page.get_by_role("region", name=said).get_by_role("definition")).to_have_count(3)
+    page.screenshot(path=tmp_path / "signals.png", full_page=True)
+    looked_at(page)
     assert not complaints
 
 
