@@ -1,4 +1,4 @@
-"""The contract kit for authors of provider plugins. It needs pytest and the SPI, nothing else of this server."""
+"""The contract kit for authors of provider plugins: pytest, the SPI, and for signing in the server's own flow."""
 
 from lti_server.providers.spi import SPI_VERSION
 from lti_server.testing.forgeries import ID_TOKEN_CHECKS

@@ -8,17 +8,19 @@ from urllib.parse import parse_qs, urlsplit
 from lti_server.providers.errors import RejectedCredentials
 from lti_server.providers.wire import host_of
 from lti_server.testing.alterations import from_then_on
+from lti_server.testing.behind_the_server import ServerChecks
 from lti_server.testing.callbacks import INVALID_GRANT, CallbackChecks
 from lti_server.testing.claims import ClaimChecks
 from lti_server.testing.forgeries import IdTokenChecks
 from lti_server.testing.recorded import FakeClock
 
 
-class LoginProviderContract(CallbackChecks, IdTokenChecks, ClaimChecks):
+class LoginProviderContract(CallbackChecks, IdTokenChecks, ClaimChecks, ServerChecks):
     """Inherit, say `provider`, `config` and `recording`, and every check runs.
 
     `callback` are the parameters with which the provider sends the browser back; a signed answer in the recording
-    is made for `nonce`, `redirect_uri` and the time `now`. The kit signs ID tokens anew with a key of its own.
+    is made for `nonce`, `redirect_uri` and the time `now`. The kit signs ID tokens anew with a key of its own, and runs
+    the plugin behind the server's own flow, which needs no database for it.
     """
 
     def test_the_address_leads_back_with_the_state(self) -> None:

@@ -7,9 +7,18 @@ from typing import Any
 
 import pytest
 
+from lti_server.testing.applying import checks_of
+from lti_server.testing.behind_the_server import ServerChecks
+from lti_server.testing.signing_in import SigningIn
+
+BEHIND_THE_SERVER = tuple(sorted(set(checks_of(ServerChecks)) - set(checks_of(SigningIn))))
+
 
 class Breakers(dict[str, list[tuple[type, dict[str, Any]]]]):
-    """Check → plugins that fail it alone, each with what its contract class says otherwise."""
+    """Check → plugins that fail it alone, each with what its contract class says otherwise.
+
+    `also` names what cannot but fail with it.
+    """
 
     def by(self, check: str, **says: Any) -> Callable[[type], Any]:
         """Name the check that the decorated plugin fails."""

@@ -20,7 +20,7 @@ from lti_server.providers import (
     Unavailable,
 )
 from lti_server.testing import Exchange
-from tests.contract.breakers import Breakers, misused
+from tests.contract.breakers import BEHIND_THE_SERVER, Breakers, misused
 from tests.contract.chalk import BASE, OAUTH_ALONE, SIGN_IN, ChalkLogin, chalk_manifest
 from tests.contract.translating import Translating
 
@@ -33,9 +33,9 @@ BREAKERS["every_recording_is_used"] = [(ChalkLogin, {"recording": [*SIGN_IN, Exc
 
 
 @breaks("the_recording_is_not_empty")
-class SaysNobodysIssuer(ChalkLogin):
-    def exchange(self, callback: Callback) -> SourceIdentity:
-        return dataclasses.replace(super().exchange(callback), issuer="")
+class SaysNobodysId(ChalkLogin):
+    def person(self, row: Any) -> SourcePerson:
+        return dataclasses.replace(super().person(row), source_id="")
 
 
 @breaks("manifest_and_class_agree")
@@ -206,7 +206,7 @@ class AsksAHostThatItDoesNotDeclare(ChalkLogin):
         return super().authorize(request).replace(BASE, "https://signin.example")
 
 
-@breaks("the_address_leads_back_with_the_state")
+@breaks("the_address_leads_back_with_the_state", also=BEHIND_THE_SERVER)
 class ForgetsTheState(ChalkLogin):
     def query(self, request: AuthorizeRequest) -> dict[str, str]:
         return super().query(request) | {"state": "mine"}

@@ -134,7 +134,14 @@ class BelievesAnyNonce(_Trusting):
         return {"nonce": said.get("nonce", "")}
 
 
-@breaks("the_nonce_goes_to_the_provider")
+@breaks(
+    "the_nonce_goes_to_the_provider",
+    also=(
+        "a_code_used_twice_lets_nobody_in",
+        "the_servers_own_flow_signs_in",
+        "what_the_contract_does_not_allow_is_dropped",
+    ),
+)
 class SendsNoNonce(ChalkOpenId):
     def authorize(self, request: AuthorizeRequest) -> str:
         return super().authorize(request).replace("nonce=", "once=")
