@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,9 @@ from lti_server.privacy.store_gate import leaves
 CHOSEN = "nickname"
 """Under which name the name is kept that somebody has chosen; no provider says it, so none takes it away."""
 
+# Within words of some scripts, and within emoji.
+_JOINERS = "\u200c\u200d"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
@@ -38,13 +42,14 @@ class Answers:
 
 
 def chosen_name(text: str) -> str:
-    """The name by which somebody wants to be called.
+    """The name by which somebody wants to be called, without characters that are not seen or turn others around.
 
     Raises:
-        InvalidInput: it is none, or a card's number.
+        InvalidInput: nothing of it is seen, it is too long, or a card's number.
     """
-    name = text.replace("\x00", "").strip()
-    if not 0 < len(name) <= LONGEST_NAME or has_card_number(name):
+    name = "".join(one for one in text if unicodedata.category(one)[0] != "C" or one in _JOINERS).strip()
+    is_seen = any(unicodedata.category(one)[0] in "LNPS" for one in name)
+    if not is_seen or len(name) > LONGEST_NAME or has_card_number(name):
         raise InvalidInput("Choose a name of at most 60 characters. It need not be yours.")
     return name
 
