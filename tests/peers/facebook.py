@@ -26,7 +26,7 @@ class Facebook(TwoHosts):
     """`accounts` by the id that the application knows; `permissions` is what each of them has granted.
 
     Switches: `out`, `throttled`, `declines` (permissions that nobody grants), `speaks_of` (the application that every
-    token is said to be of), `token_says` (more of a token).
+    token is said to be of), `token_says` (more of a token), `talkative` (it tells what it was not asked for).
     """
 
     client_id: str = "1234567890"
@@ -37,6 +37,7 @@ class Facebook(TwoHosts):
     throttled: bool = False
     declines: frozenset[str] = frozenset()
     speaks_of: str = ""
+    talkative: bool = False
     token_says: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     _codes: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -136,7 +137,7 @@ def _graph(app: Flask, facebook: Facebook) -> None:
             return _error(190, "Invalid OAuth access token.", subcode=467)
         granted = facebook.permissions[found["id"]]
         wanted = [one for one in request.args.get("fields", "id").split(",") if one != "email" or "email" in granted]
-        return jsonify({name: found[name] for name in wanted if name in found})
+        return jsonify({name: found[name] for name in (found if facebook.talkative else wanted) if name in found})
 
     @app.delete(f"/{VERSION}/me/permissions")
     def leave() -> Response:

@@ -50,6 +50,15 @@ class OpenIdPeer:
     def issuer(self) -> str:
         return GOOGLE if self.google else f"http://localhost:{self.port}"
 
+    def addresses(self) -> dict[str, str]:
+        """What the discovery document says."""
+        accounts, oauth, keys = (f"https://{host}" for host in GOOGLE_HOSTS) if self.google else (self.issuer,) * 3
+        return {
+            "issuer": self.issuer, "authorization_endpoint": f"{accounts}/o/oauth2/v2/auth",
+            "token_endpoint": f"{oauth}/token", "revocation_endpoint": f"{oauth}/revoke",
+            "jwks_uri": f"{keys}/oauth2/v3/certs",
+        }  # fmt: skip
+
     @property
     def security_issuer(self) -> str:
         return f"{GOOGLE}/"
@@ -138,13 +147,14 @@ def _app(peer: OpenIdPeer) -> Flask:
         return make_response("Service Unavailable", 503) if peer.out else None
 
     @app.get("/.well-known/openid-configuration")
+    @app.get("/organizations/v2.0/.well-known/openid-configuration")
     def discovery() -> Response:
-        found = _addresses(peer)
+        found = peer.addresses()
         return jsonify({name: value for name, value in found.items() if peer.revokes or name != "revocation_endpoint"})
 
     @app.get("/.well-known/risc-configuration")
     def risc() -> Response:
-        return jsonify({"issuer": peer.security_issuer, "jwks_uri": _addresses(peer)["jwks_uri"]})
+        return jsonify({"issuer": peer.security_issuer, "jwks_uri": peer.addresses()["jwks_uri"]})
 
     @app.get("/oauth2/v3/certs")
     def certs() -> Response:
@@ -163,15 +173,6 @@ def _app(peer: OpenIdPeer) -> Flask:
         return make_response("", 200)
 
     return app
-
-
-def _addresses(peer: OpenIdPeer) -> dict[str, str]:
-    accounts, oauth, keys = (f"https://{host}" for host in GOOGLE_HOSTS) if peer.google else (peer.issuer,) * 3
-    return {
-        "issuer": peer.issuer, "authorization_endpoint": f"{accounts}/o/oauth2/v2/auth",
-        "token_endpoint": f"{oauth}/token", "revocation_endpoint": f"{oauth}/revoke",
-        "jwks_uri": f"{keys}/oauth2/v3/certs",
-    }  # fmt: skip
 
 
 def _token(peer: OpenIdPeer) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import subprocess
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +13,8 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+from lti_server import dumps
 
 CANARIES = {
     "birth date": "2014-11-23",
@@ -31,7 +35,7 @@ def forms(text: str) -> set[bytes]:
             quoted = quote(said, safe="")
             found |= {plain, json.dumps(said)[1:-1].encode(), quoted.encode(), quoted.lower().encode()}
             found |= {plain.hex().encode(), plain.hex().upper().encode(), said.encode("utf-16-le"), plain[::-1]}
-            found |= _in_base64(plain)
+            found |= _in_base64(plain) | _in_base64(json.dumps(said)[1:-1].encode())
     return found
 
 
@@ -79,3 +83,16 @@ def dump(url: str) -> bytes:
             name = sql.Identifier(schema, table)
             rows += connection.execute(sql.SQL("SELECT t::text FROM {} t").format(name)).fetchall()
     return "\n".join(str(row) for row in rows).encode()
+
+
+def backup(url: str, folder: Path) -> bytes:
+    """What `backup create` writes of the database, read as text, and what stands in its columns of bytes."""
+    file = folder / "backup"
+    dumps.create(url, file)
+    with psycopg.connect(url) as connection:
+        programs = dumps.programs_for(connection.info.server_version // 10_000)[0]
+    read = subprocess.run([programs["pg_restore"], "--file=-", str(file)], capture_output=True, check=True).stdout
+    return read + b"\n".join(bytes.fromhex(found.decode()) for found in _BYTES.findall(read))
+
+
+_BYTES = re.compile(rb"\\\\x((?:[0-9a-f]{2})+)")
