@@ -14,7 +14,7 @@ from flask_babel import Babel, get_locale
 from sqlalchemy.engine import Connection
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from lti_server import age_page, district_home, incident_pages, learn_page
+from lti_server import age_page, district_home, incident_pages, learn_page, own_rights
 from lti_server.accounts import (
     candidate_views,
     connecting_views,
@@ -73,7 +73,7 @@ COOKIE = "lti_lesson"
 LIMITED = (
     "accounts", "home", "notice", "contract", "platforms", "log", "connections", "dispositions", "grants",
     "signals", "requests", "people", "me", "incidents", "sign_in", "learn", "own_sessions",
-    "connecting", "deletion", "disconnecting", "linking", "candidates", "by_email", "age",
+    "connecting", "deletion", "disconnecting", "own_rights", "linking", "candidates", "by_email", "age",
 )  # fmt: skip
 LARGEST_REQUEST = 1024 * 1024
 
@@ -320,6 +320,7 @@ def _own_pages(house: House) -> list[Any]:
     return [
         own_views.blueprint(parts), own_session_views.blueprint(of_sessions), linking_views.blueprint(of_accounts),
         disconnect_views.blueprint(disconnect_views.DisconnectParts(disconnect=leaving, who=who)),
+        own_rights.blueprint(house, who),
     ]  # fmt: skip
 
 

@@ -65,7 +65,7 @@ class OwnPages:
             return Known(
                 kind=subject.kind, district=district.name, slug=district.slug, zone=district.zone,
                 held=_held(subject.kind, tables, {} if signed is None else compile_policy(signed.terms).retain_days),
-                since_last_use=own_terms.is_own(district.slug),
+                own=own_terms.is_own(district.slug),
                 work=self._work(tables.get("progress_summary", ()), locale),
                 written=sum(1 for row in tables.get("progress_event", ()) if row["work"] or row["answers"]),
                 grades=sum(1 for row in tables.get("grade_delivery", ()) if row["delivered_at"]),

@@ -100,7 +100,7 @@ class Session:
 class Known:
     """All that the page shows of one person. `looks` are entries of the log, what others did alone.
 
-    `since_last_use`: the days of what is held count from the last sign-in, for no school tells it anew.
+    `own`: they registered alone. The days of what is held count from the last sign-in, for no school tells it anew.
     """
 
     kind: str
@@ -108,7 +108,7 @@ class Known:
     slug: str
     zone: ZoneInfo
     held: tuple[Held, ...] = field(repr=False)
-    since_last_use: bool
+    own: bool
     work: tuple[Worked, ...]
     written: int
     grades: int

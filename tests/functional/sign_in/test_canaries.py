@@ -66,6 +66,8 @@ FORMS: dict[str, tuple[str, ...]] = {
     "me.close": ("ticket",),
     "me.enter": ("ticket",),
     "me.export": ("format",),
+    "own_rights.delete": ("sure",),
+    "own_rights.name": ("name",),
     "own_sessions.end": ("session",),
     "own_sessions.end_others": ("session",),
     "signals.take": ("logout_token", "signed_request", "email", "birthday"),

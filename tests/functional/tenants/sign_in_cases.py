@@ -90,11 +90,26 @@ def leaving(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Resp
     return answers
 
 
+def own_rights(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Response]:
+    """Whoever has a school neither renames nor deletes anybody: the page asks for nobody, and refuses its reader."""
+    token = re.search('name="csrf_token" value="([^"]+)"', mine.reader.get(f"{here.tool_url}/me", timeout=20).text)
+    assert token
+    said = {"csrf_token": token[1], "name": "Somebody", "sure": "yes"}
+    answers = [
+        mine.reader.request(method, f"{here.tool_url}/me/{page}", data=said, headers=JSON, timeout=20)
+        for page in ("name", "delete")
+        for method in ("GET", "POST")
+    ]
+    assert {one.status_code for one in answers} == {403}
+    return answers
+
+
 CODES = ("0" * 48, "no-code")
 SIGN_IN = {
     **dict.fromkeys(("age.index", "age.say"), asking),
     "deletion.show": deletions,
     "disconnecting.disconnect": leaving,
+    **dict.fromkeys(("own_rights.name", "own_rights.delete"), own_rights),
     **LINKING,
     **dict.fromkeys(("sign_in.index", "sign_in.login", "sign_in.callback"), signing_in),
     **dict.fromkeys(("learn.index", "learn.open_lesson"), learning),
