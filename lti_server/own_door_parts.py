@@ -81,7 +81,7 @@ class OwnDoorHouse:
         of = self.of
         return EmailSignIn(
             database=of.database, registering=self.registering, district=of.entered, policies=of.policies,
-            send=self.mail, end_others=self._end_others, clock=of.clock,
+            send=self.mail, end_others=self._end_others, kept_in=of.settings.country, clock=of.clock,
         )  # fmt: skip
 
     @cached_property

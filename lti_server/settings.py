@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,12 +18,16 @@ from lti_server.errors import ConfigurationError
 PREFIX = "LTI_SERVER_"
 SECRET_KEY_CHARACTERS = 32
 MOST_BACKUP_DAYS = 3_650
+COUNTRY = re.compile("(?:[A-Z]{2})?")
 SECRET_KEY_FILE = "secret-keys"  # noqa: S105 - the name of a file, not a secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the operator decided. Times in seconds; `secret_keys` first is current."""
+    """What the operator decided. Times in seconds; `secret_keys` first is current.
+
+    `country` is where data are kept, in two letters (ISO 3166-1); empty where the operator has not said.
+    """
 
     database_url: str | None = None
     database_owner_url: str | None = None
@@ -36,6 +41,7 @@ class Settings:
     redis_url: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = "lti-server@localhost"
+    country: str = ""
     lessons_file: Path | None = None
     metrics_token: str | None = field(default=None, repr=False)
     otel_exporter_otlp_endpoint: str | None = None
@@ -115,6 +121,7 @@ def _parsed(problems: list[str]) -> dict[str, object]:
         "redis_url": env.str("REDIS_URL", None),
         "smtp_url": env.str("SMTP_URL", None),
         "mail_from": env.str("MAIL_FROM", "lti-server@localhost"),
+        "country": (env.str("COUNTRY", "") or "").upper(),
         "lessons_file": _optional_path(env.str("LESSONS_FILE", None)),
         "metrics_token": env.str("METRICS_TOKEN", None),
         "otel_exporter_otlp_endpoint": env.str("OTEL_EXPORTER_OTLP_ENDPOINT", None),
@@ -149,7 +156,7 @@ def _faults(values: Mapping[str, object]) -> list[str]:
             faults.append(f"{PREFIX}{key.upper()} must begin with postgresql:// (PostgreSQL 15 or newer).")
     if values["smtp_url"] and not str(values["smtp_url"]).startswith(("smtp://", "smtps://")):
         faults.append(f"{PREFIX}SMTP_URL must begin with smtp:// (encrypted by STARTTLS) or smtps://.")
-    faults += _base_url_faults(str(values["base_url"]))
+    faults += _base_url_faults(str(values["base_url"])) + _country_faults(str(values["country"]))
     keys = values["secret_keys"]
     assert isinstance(keys, tuple)
     if any(len(key) < SECRET_KEY_CHARACTERS for key in keys):
@@ -174,6 +181,12 @@ def _faults(values: Mapping[str, object]) -> list[str]:
     if isinstance(lessons, Path) and not lessons.is_file():
         faults.append(f"{PREFIX}LESSONS_FILE: there is no file at {lessons}.")
     return faults
+
+
+def _country_faults(country: str) -> list[str]:
+    if COUNTRY.fullmatch(country):
+        return []
+    return [f"{PREFIX}COUNTRY is the country in which data are kept, in two letters: US, FR."]
 
 
 def _base_url_faults(url: str) -> list[str]:

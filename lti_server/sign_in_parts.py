@@ -178,7 +178,7 @@ class SignInHouse:
         return SignIn(
             database=of.database, proving=self.proving, connections=self.connections, district=of.entered,
             policies=of.policies, intake=self._intake,
-            same_person=of.rights.shared_ids, clock=of.clock,
+            same_person=of.rights.shared_ids, kept_in=of.settings.country, clock=of.clock,
         )  # fmt: skip
 
     @cached_property

@@ -27,7 +27,7 @@ from lti_server.ids import GrantId, new_id
 from lti_server.mail import Message
 from lti_server.privacy.ages import Age
 from lti_server.privacy.crypto import DistrictKeys, new_token
-from lti_server.privacy.own_terms import EMAIL
+from lti_server.privacy.own_terms import EMAIL, Agreed
 
 CODE_LIFE = timedelta(minutes=10)
 KEPT_FOR = timedelta(hours=1)
@@ -67,14 +67,17 @@ class Newcomer:
     name: str = field(repr=False)
     age: Age = field(repr=False)
     address: str = field(default="", repr=False)
+    agreed: Agreed | None = None
 
     def text(self) -> str:
-        return json.dumps({"name": self.name, "age": self.age.text(), "address": self.address})
+        agreed = None if self.agreed is None else self.agreed.plain()
+        return json.dumps({"name": self.name, "age": self.age.text(), "address": self.address, "agreed": agreed})
 
     @classmethod
     def read(cls, text: str) -> Newcomer:
         said = json.loads(text)
-        return cls(name=said["name"], age=Age.read(said["age"]), address=said["address"])
+        agreed = None if said.get("agreed") is None else Agreed(**said["agreed"])
+        return cls(name=said["name"], age=Age.read(said["age"]), address=said["address"], agreed=agreed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

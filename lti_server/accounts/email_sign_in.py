@@ -12,7 +12,7 @@ from lti_server.accounts import ages, blocks, email_codes, last_use
 from lti_server.accounts import store as people
 from lti_server.accounts.email_codes import Newcomer, Redeemed, Way, Writes, one_address
 from lti_server.accounts.model import Kind, Known
-from lti_server.accounts.newcomers import CHOSEN, chosen_name, fields_of, say_age
+from lti_server.accounts.newcomers import CHOSEN, agreed_to, chosen_name, fields_of, say_age
 from lti_server.accounts.person_sessions import Opened, open_session
 from lti_server.accounts.registering import Desk, Registering
 from lti_server.accounts.sign_in import SignedIn
@@ -28,7 +28,7 @@ from lti_server.privacy.crypto import new_token
 from lti_server.privacy.districts import District
 from lti_server.privacy.grant_states import Use
 from lti_server.privacy.model import Origin, Purpose
-from lti_server.privacy.own_terms import EMAIL
+from lti_server.privacy.own_terms import EMAIL, Agreed
 from lti_server.privacy.store_gate import leave
 
 EndOthers = Callable[[District, PersonId, Opened], None]
@@ -39,7 +39,7 @@ EndOthers = Callable[[District, PersonId, Opened], None]
 class Asked:
     """What was typed where a code is asked for. `browser` is the token of this browser, if it has one.
 
-    `name` and `years` are said by whoever registers.
+    `name` and `years` are said by whoever registers, and `agreed` to their data being kept in another country.
     """
 
     country: str
@@ -48,6 +48,7 @@ class Asked:
     browser: str = field(default="", repr=False)
     name: str = field(default="", repr=False)
     years: int | None = field(default=None, repr=False)
+    agreed: Agreed | None = None
 
 
 class EmailSignIn:
@@ -62,6 +63,7 @@ class EmailSignIn:
         policies: Policies,
         send: Callable[[Message], None],
         end_others: EndOthers,
+        kept_in: str,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -70,6 +72,7 @@ class EmailSignIn:
         self._policies = policies
         self._send = send
         self._end_others = end_others
+        self._kept_in = kept_in
         self._clock = clock
 
     def may_register(self, country: str, years: int) -> bool:
@@ -82,6 +85,12 @@ class EmailSignIn:
             raise refused("not-open")
         return own_terms.may_register(country, years)
 
+    def must_agree(self, country: str) -> Agreed | None:
+        """To what somebody who registers in a country has to agree; None where their data stay in it."""
+        if own_terms.has_agreed(country, self._kept_in, None):
+            return None
+        return Agreed(kept_in=self._kept_in, notice=self._registering.notice().version)
+
     def ask(self, asked: Asked, writes: Writes) -> str:
         """Send a letter to the address that was typed, and say by which token the browser is known from now on.
 
@@ -90,7 +99,7 @@ class EmailSignIn:
 
         Raises:
             InvalidInput: the address or the name is none. TooManyRequests: it was asked too often.
-            SignInRefused: `not-open`, `withdrawn`. ProviderFailed: no mail leaves now.
+            SignInRefused: `not-open`, `not-alone`, `not-agreed`, `withdrawn`. ProviderFailed: no mail leaves now.
         """
         address, desk = one_address(asked.address), self._desk(asked.country)
         if asked.way is Way.REGISTER and not desk.open:
@@ -143,9 +152,11 @@ class EmailSignIn:
         name, years = chosen_name(asked.name), asked.years
         if years is None or not own_terms.may_register(desk.country, years):
             raise refused("not-alone")
+        if not own_terms.has_agreed(desk.country, self._kept_in, asked.agreed):
+            raise refused("not-agreed")
         age = Age(years, self._today(desk.district))
         child = own_terms.pack(desk.country).is_child(years)
-        return Newcomer(name=name, age=age, address="" if child else address)
+        return Newcomer(name=name, age=age, address="" if child else address, agreed=asked.agreed)
 
     def _admit(
         self, connection: Connection, desk: Desk, found: Redeemed, locale: str
@@ -160,8 +171,10 @@ class EmailSignIn:
             return SignedIn(opened=None, blocked=True), None
         known = email_codes.known_by(connection, keys, found.address_hash, grant_id)
         source = Source(grant_id=grant_id, epoch=_epoch(connection, grant_id), run_id=None, at=now)
+        said: dict[str, object] = {"way": found.way.value}
         if known is None:
             known = self._registered(connection, desk, contract_id, found, source)
+            said |= agreed_to(found.newcomer)
         if known.wrapped_key is None:
             raise refused("erased")
         opened = open_session(
@@ -169,7 +182,6 @@ class EmailSignIn:
             grant_id=grant_id, epoch=source.epoch, kind=known.kind, locale=locale, now=now,
         )  # fmt: skip
         last_use.note(connection, district, known.identity_id, now)
-        said = {"way": found.way.value}
         log.record(connection, _entry(district, known.person_id, grant_id, now, said))
         return SignedIn(opened=opened), known.person_id
 

@@ -56,14 +56,11 @@ class EmailParts:
 
 
 def blueprint(parts: EmailParts) -> Blueprint:
-    """Seven pages. Each POST is followed by a page of its own, so that no reload sends anything twice."""
+    """Eight pages. Each POST is followed by a page of its own, so that no reload sends anything twice."""
     pages = Blueprint("by_email", __name__, template_folder="templates")
     door = _Door(parts)
 
-    @pages.route("/signup", methods=["GET", "POST"])
-    @public("whoever registers is asked their age first")
-    def age() -> Response:
-        return door.age()
+    _questions(pages, door)
 
     @pages.route("/signup/address", methods=["GET", "POST"])
     @public("whoever registers is not known yet")
@@ -91,6 +88,20 @@ def blueprint(parts: EmailParts) -> Blueprint:
         return door.code()
 
     return pages
+
+
+def _questions(pages: Blueprint, door: _Door) -> None:
+    """What is asked before anything is kept."""
+
+    @pages.route("/signup", methods=["GET", "POST"])
+    @public("whoever registers is asked their age first")
+    def age() -> Response:
+        return door.age()
+
+    @pages.route("/signup/abroad", methods=["GET", "POST"])
+    @public("whoever registers is not known yet")
+    def abroad() -> Response:
+        return door.abroad()
 
 
 class _Door:
@@ -146,7 +157,7 @@ class _Door:
         self._parts.answers.keep_name(response, country, provider, name)
         return response
 
-    def _may_register(self) -> tuple[str, int] | Response:
+    def _may_register(self, *, ignoring_abroad: bool = False) -> tuple[str, int] | Response:
         """Of which country somebody is and how old, who may register; else a page that asks or says no."""
         country = self._country(new=True, to="by_email.age")
         if isinstance(country, Response):
@@ -156,7 +167,27 @@ class _Door:
             return _to("by_email.age", country)
         if not self._parts.sign_in.may_register(country, years):
             return make_response(render_template("accounts/sign_up_not_alone.html"))
+        if not ignoring_abroad and self._parts.sign_in.must_agree(country) not in (None, self._parts.answers.agreed()):
+            return _to("by_email.abroad", country)
         return country, years
+
+    def abroad(self) -> Response:
+        """Whoever lives elsewhere is told where their data are kept, and agrees or goes (A-72)."""
+        found = self._may_register(ignoring_abroad=True)
+        if isinstance(found, Response):
+            return found
+        country, _years = found
+        wanted = self._parts.sign_in.must_agree(country)
+        if wanted is None:
+            return _to("by_email.register", country)
+        if request.method == "POST" and request.form.get("agree") == "yes":
+            response = _to("by_email.register", country)
+            self._parts.answers.keep_agreed(response, wanted)
+            return response
+        unsure = request.method == "POST"
+        where = countries([wanted.kept_in])[wanted.kept_in]
+        page = render_template("accounts/sign_up_abroad.html", country=country, where=where, unsure=unsure)
+        return make_response(page, 422 if unsure else 200)
 
     def address(self, way: Way, endpoint: str) -> Response:
         country = self._country(new=False, to=endpoint)
@@ -200,7 +231,7 @@ class _Door:
         form = request.form
         asked = Asked(
             country=country, way=way, address=form.get("address", "")[:1_000], name=form.get("name", "")[:1_000],
-            browser=browser if known else "", years=years,
+            browser=browser if known else "", years=years, agreed=self._parts.answers.agreed(),
         )  # fmt: skip
         try:
             browser = self._parts.sign_in.ask(asked, letter)

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
@@ -23,6 +24,7 @@ from lti_server.privacy.card_numbers import has_card_number
 from lti_server.privacy.collect import collect
 from lti_server.privacy.crypto import DistrictKeys
 from lti_server.privacy.model import Origin, Policy, Purpose, SubjectKind
+from lti_server.privacy.own_terms import Agreed
 from lti_server.privacy.store_gate import leaves
 
 CHOSEN = "nickname"
@@ -34,11 +36,15 @@ _JOINERS = "\u200c\u200d"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What somebody has answered before anything is kept of them: in which country's tenant, how old, which name."""
+    """What somebody has answered before anything is kept of them: in which country's tenant, how old, which name.
+
+    `agreed`: to their data being kept in another country.
+    """
 
     country: str
     years: int = field(repr=False)
     name: str = field(repr=False)
+    agreed: Agreed | None = None
 
 
 def chosen_name(text: str) -> str:
@@ -62,6 +68,7 @@ class Newcomer:
     provider: str
     name: str = field(repr=False)
     age: Age = field(repr=False)
+    agreed: Agreed | None = None
 
     def write(
         self, connection: Connection, keys: DistrictKeys, made: Known, source: people.Source, *, child: bool
@@ -72,11 +79,13 @@ class Newcomer:
         say_age(connection, keys, self.policy, made, self.age, at=source.at)
 
 
-def registers(connection: Connection, arrival: Arrival, policy: Policy, answers: Answers | None) -> Newcomer:
+def registers(
+    connection: Connection, arrival: Arrival, policy: Policy, answers: Answers | None, *, kept_in: str
+) -> Newcomer:
     """Somebody whom a provider has proven to be who they are, once everything is said that is asked before.
 
     Raises:
-        SignInRefused: `not-registered`, `not-open`, `not-alone`, `address-known`; nothing was kept.
+        SignInRefused: `not-registered`, `not-open`, `not-alone`, `not-agreed`, `address-known`; nothing was kept.
     """
     country = arrival.district.country
     if answers is None or answers.country != country:
@@ -85,10 +94,24 @@ def registers(connection: Connection, arrival: Arrival, policy: Policy, answers:
         raise refused("not-open")
     if not own_terms.may_register(country, answers.years):
         raise refused("not-alone")
+    if not own_terms.has_agreed(country, kept_in, answers.agreed):
+        raise refused("not-agreed")
     if _address_known(connection, arrival):
         raise refused("address-known")
     age = Age(answers.years, arrival.today)
-    return Newcomer(policy=policy, provider=arrival.connected.provider, name=answers.name, age=age)
+    return Newcomer(
+        policy=policy, provider=arrival.connected.provider, name=answers.name, age=age, agreed=answers.agreed
+    )
+
+
+class Agreeing(Protocol):
+    @property
+    def agreed(self) -> Agreed | None: ...
+
+
+def agreed_to(newcomer: Agreeing | None) -> dict[str, object]:
+    """For the log, where the person reads it: where their data are kept, and which notice they had read."""
+    return {} if newcomer is None or newcomer.agreed is None else {"agreed": newcomer.agreed.plain()}
 
 
 def fields_of(policy: Policy, provider: str, said: Mapping[str, object], *, child: bool) -> list[FieldValue]:

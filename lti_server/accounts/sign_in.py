@@ -15,7 +15,7 @@ from lti_server.accounts.adult_providers import contract_lets, lets_in
 from lti_server.accounts.arrivals import Arrival
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kept, Kind, Known
-from lti_server.accounts.newcomers import CHOSEN, Answers, Newcomer, registers
+from lti_server.accounts.newcomers import CHOSEN, Answers, Newcomer, agreed_to, registers
 from lti_server.accounts.person_sessions import Opened, open_session
 from lti_server.accounts.person_signals import held
 from lti_server.accounts.provider_connections import Connected, ProviderConnections
@@ -54,6 +54,7 @@ class SignIn:
         policies: Policies,
         intake: Callable[[str, Origin], Intake],
         same_person: SamePerson,
+        kept_in: str,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -63,6 +64,7 @@ class SignIn:
         self._policies = policies
         self._intake = intake
         self._same_person = same_person
+        self._kept_in = kept_in
         self._clock = clock
 
     def finish(
@@ -95,7 +97,9 @@ class SignIn:
                 return SignedIn(opened=None, blocked=True)
             newcomer = None
             if arrival.own and known is None:
-                newcomer = registers(connection, arrival, self._policies.of(connection, contract_id), answers)
+                newcomer = registers(
+                    connection, arrival, self._policies.of(connection, contract_id), answers, kept_in=self._kept_in
+                )
             # Who was known as a pupil stays under the stricter schedule, whatever a claim says today.
             kind = arrival.kind if known is None else known.kind
             judge = self._judge(connection, arrival, known, newcomer)
@@ -113,7 +117,7 @@ class SignIn:
             )  # fmt: skip
             last_use.note(connection, district, known.identity_id, now)
             self._keep_token(connection, arrival, known)
-            said = {"policy": kept.policy_hash, "refused": dict(kept.refused)}
+            said = {"policy": kept.policy_hash, "refused": dict(kept.refused), **agreed_to(newcomer)}
             log.record(connection, _entry(arrival, known.person_id, said, kept.elements))
         return SignedIn(opened=opened)
 

@@ -40,6 +40,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         ),
         "not-open": N_("Nobody registers here by themself. Sign in with your school."),
         "not-alone": N_("You cannot register by yourself. Ask your teacher."),
+        "not-agreed": N_("You have not agreed that your data are kept in another country. Register anew."),
         "code-wrong": N_("This is not the code. Look at the newest letter."),
         "code-over": N_("This code is over: it was used, is older than ten minutes, or was tried too often."),
         "erased": N_("This account was erased. Ask your teacher or your district."),

@@ -8,8 +8,9 @@ from flask import Response, request
 
 from lti_server.accounts.browser_states import LONGEST_LOGIN_S, BrowserStates, StateSpoiled
 from lti_server.accounts.newcomers import Answers
+from lti_server.privacy.own_terms import Agreed
 
-AGE, NAME = "lti_signup_age", "lti_signup_name"
+AGE, NAME, ABROAD = "lti_signup_age", "lti_signup_name", "lti_signup_abroad"
 
 
 class SignUpAnswers:
@@ -26,6 +27,15 @@ class SignUpAnswers:
         """The name that somebody has chosen who registers by a provider, in a country."""
         self._keep(response, NAME, {"c": country, "p": provider, "n": name})
 
+    def keep_agreed(self, response: Response, agreed: Agreed) -> None:
+        """That somebody has agreed to where their data are kept."""
+        self._keep(response, ABROAD, {"k": agreed.kept_in, "v": agreed.notice})
+
+    def agreed(self) -> Agreed | None:
+        """To what somebody has agreed in this browser a short while ago."""
+        said = self._read(ABROAD)
+        return Agreed(kept_in=str(said["k"]), notice=int(said["v"])) if {"k", "v"} <= said.keys() else None
+
     def age(self) -> int | None:
         """Which age was said in this browser a short while ago, of whatever country: there is no second answer."""
         said = self._read(AGE)
@@ -40,10 +50,14 @@ class SignUpAnswers:
         """Everything that is asked before somebody registers by a provider; None where an answer is missing."""
         country, years = str(self._read(NAME).get("c", "")), self.age()
         name = self.name(country, provider)
-        return None if not name or years is None else Answers(country=country, years=years, name=name)
+        return (
+            None
+            if not name or years is None
+            else Answers(country=country, years=years, name=name, agreed=self.agreed())
+        )
 
     def forget(self, response: Response) -> None:
-        for one in (AGE, NAME):
+        for one in (AGE, NAME, ABROAD):
             if one in request.cookies:
                 response.delete_cookie(one, secure=self._https, httponly=True, samesite="Lax")
 

@@ -33,6 +33,10 @@ def enable(country: str, providers: tuple[str, ...]) -> dict[str, Any]:
     house = open_house()
     if house.settings.smtp_url is None:
         raise ConfigurationError(["Codes are sent by e-mail. Set LTI_SERVER_SMTP_URL first."])
+    if not house.settings.country:
+        raise ConfigurationError(
+            ["Whoever lives elsewhere has to agree to where data are kept. Say where first: LTI_SERVER_COUNTRY=US."]
+        )
     return _answer(house, OwnDoorHouse(house).registering.enable(country, by=operator(), providers=providers))
 
 
@@ -65,6 +69,7 @@ def _answer(house: House, desk: Desk) -> dict[str, Any]:
         "district": desk.district.slug,
         "registers_from": 0 if desk.country in own_terms.CHILDREN_TOO else max(13, pack.digital_consent_age),
         "clause": pack.clause,
+        "kept_in": house.settings.country or None,
         "providers": sorted(desk.providers),
         "notice_version": desk.terms,
         "notice_acting": acting,

@@ -48,6 +48,25 @@ def slug_of(country: str) -> str:
     return f"{RESERVED}{country.lower()}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """That somebody has agreed that their data are kept in another country, having read a version of the notice."""
+
+    kept_in: str
+    notice: int
+
+    def plain(self) -> dict[str, object]:
+        return {"kept_in": self.kept_in, "notice": self.notice}
+
+
+def has_agreed(country: str, kept_in: str, agreed: Agreed | None) -> bool:
+    """Whether data of somebody in a country may go where they are kept: it is the same, or they have agreed (A-72).
+
+    Registering is opened by an operator who has said where that is (`signup enable`); empty, it is not known.
+    """
+    return kept_in in ("", country) or (agreed is not None and agreed.kept_in == kept_in)
+
+
 def is_own(slug: str) -> bool:
     """Whether a tenant is one of people who register themselves."""
     return slug.startswith(RESERVED)

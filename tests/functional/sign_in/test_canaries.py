@@ -52,6 +52,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "accounts.promise": ("promise",),
     "accounts.sign_out": ("next",),
     "age.say": ("years",),
+    "by_email.abroad": ("agree",),
     "by_email.age": ("years", "country"),
     "by_email.code": ("code", "others"),
     "by_email.recover": ("address", "name"),

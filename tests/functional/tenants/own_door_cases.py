@@ -33,6 +33,7 @@ def by_email(here: Neighbours, mine: Tenant, other: Tenant) -> list[requests.Res
                 answers += [form, browser.post(f"{tool_url}{page}", {"csrf_token": token[1], **typed}, timeout=20)]
             assert answers[-1].url.endswith("/learn")
             assert "People who registered themselves" in answers[-1].text
+            answers.append(browser.get(f"{tool_url}/signup/abroad", timeout=20))
             # A district's provider is no way to register.
             answers.append(browser.get(f"{tool_url}/signup/with/google", timeout=20))
             assert "/auth/google" not in answers[-1].text
@@ -53,4 +54,6 @@ def served(here: Neighbours, peer: MailServer) -> Iterator[str]:
         house.database.dispose()
 
 
-OWN_DOOR = {f"by_email.{one}": by_email for one in ("age", "register", "register_with", "sign_in", "recover", "code")}
+OWN_DOOR = {
+    f"by_email.{one}": by_email for one in ("age", "abroad", "register", "register_with", "sign_in", "recover", "code")
+}
