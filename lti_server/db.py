@@ -157,16 +157,25 @@ class Database:
         Raises:
             GrantRevoked: as in `tenant`.
         """
-        with _told():
-            single = self._idle_single()
-            try:
-                return single.first(statement, values)
-            finally:
-                if single.closed:
-                    # The server went away under this one, and under those that wait.
-                    self._close_singles()
-                else:
-                    self._singles.append(single)
+        with _told(), self._single() as single:
+            return single.first(statement, values)
+
+    def once_every(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """As `once`: every row."""
+        with _told(), self._single() as single:
+            return single.every(statement, values)
+
+    @contextmanager
+    def _single(self) -> Iterator[SingleStatements]:
+        single = self._idle_single()
+        try:
+            yield single
+        finally:
+            if single.closed:
+                # The server went away under this one, and under those that wait.
+                self._close_singles()
+            else:
+                self._singles.append(single)
 
     def _idle_single(self) -> SingleStatements:
         with suppress(IndexError):
@@ -207,7 +216,7 @@ def _told() -> Iterator[None]:
 
 def enter(connection: Connection, district_id: DistrictId) -> None:
     """From here to the end of the transaction, row-level security shows this district alone."""
-    connection.execute(_SET_TENANT, {"district": str(district_id)})
+    _SET_TENANT.run(connection, {"district": str(district_id)})
 
 
 def enter_by(connection: Connection, door: Door, key_hash: bytes) -> Found | None:
@@ -224,10 +233,8 @@ def find_by(connection: Connection, door: Door, key_hash: bytes) -> list[Found]:
 
 def open_door(connection: Connection, door: Door, key_hash: bytes, target_id: UUID, until: Any = None) -> bool:
     """Put a key of the present district into the directory; False where it is taken (say so generically)."""
-    row = connection.execute(
-        _OPEN_DOOR, {"kind": door.value, "key": key_hash, "target": target_id, "until": until}
-    ).one_or_none()
-    return row is not None
+    values = {"kind": door.value, "key": key_hash, "target": target_id, "until": until}
+    return _OPEN_DOOR.one(connection, values) is not None
 
 
 def close_door(connection: Connection, door: Door, target_id: UUID) -> None:
@@ -243,10 +250,10 @@ def entered(connection: Connection, door: Door, key_hash: bytes) -> Found:
     return found
 
 
-_SET_TENANT = sa.text("SELECT set_config('app.district', :district, true)")
+_SET_TENANT = Statement("SELECT set_config('app.district', :district, true)")
 _ENTER_BY = Statement("SELECT district_id, target_id FROM directory_enter(:kind, :key)")
 _FIND_BY = sa.text("SELECT district_id, target_id FROM directory_find(:kind, :key)")
-_OPEN_DOOR = sa.text(
+_OPEN_DOOR = Statement(
     "INSERT INTO directory (kind, key_hash, district_id, target_id, expires_at)"
     " VALUES (:kind, :key, current_district(), :target, :until)"
     " ON CONFLICT DO NOTHING RETURNING 1"

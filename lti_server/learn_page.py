@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import get_locale
 
@@ -14,13 +13,10 @@ from lti_server.accounts.sign_in_views import COOKIE
 from lti_server.age_page import is_asked
 from lti_server.errors import NotFound
 from lti_server.house import House
+from lti_server.statements import Statement
 from lti_server.web.guards import public
 
-_CLASSES = sa.text(
-    "SELECT s.name, m.role FROM membership m JOIN section s ON s.id = m.section_id JOIN grants g ON g.id = m.grant_id"
-    " WHERE m.person_id = :person AND m.ended_at IS NULL AND g.state = 'active' AND s.archived_at IS NULL"
-    " ORDER BY s.name, s.id"
-)
+_CLASSES = Statement("SELECT * FROM classes_read(:district, :person)")
 
 
 def blueprint(house: House, sessions: PersonSessions, words: AgeWords) -> Blueprint:
@@ -35,14 +31,10 @@ def blueprint(house: House, sessions: PersonSessions, words: AgeWords) -> Bluepr
             return make_response(redirect(url_for("sign_in.index"), 303))
         if is_asked(words, session):
             return make_response(redirect(url_for("age.index"), 303))
-        with house.database.tenant(session.district_id) as connection:
-            district = house.entered(connection).name
-            classes = [
-                {"name": row.name, "role": row.role}
-                for row in connection.execute(_CLASSES, {"person": session.person_id})
-            ]
+        rows = house.database.once_every(_CLASSES, {"district": session.district_id, "person": session.person_id})
+        classes = [{"name": name, "role": role} for _, name, role in rows if role is not None]
         ticket = house.rights.own_door.ticket(session.district_id, session.id, session.expires_at)
-        values = {"district": district, "classes": classes, "lessons": _lessons(house), "own_ticket": ticket}
+        values = {"district": rows[0][0], "classes": classes, "lessons": _lessons(house), "own_ticket": ticket}
         return make_response(render_template("learn.html", **values))
 
     @pages.post("/<lesson_id>")

@@ -37,6 +37,10 @@ class Statement:
         """The first row, or None, on SQLAlchemy's connection and in its transaction."""
         return self._run(connection, values).fetchone()
 
+    def every(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Every row; as `one`."""
+        return self._run(connection, values).fetchall()
+
     def run(self, connection: Connection, values: Mapping[str, Any]) -> None:
         """Run it for its effect."""
         self._run(connection, values)
@@ -83,6 +87,15 @@ class SingleStatements:
         Raises:
             psycopg.Error: as a cursor would.
         """
+        result, transformer = self._sent(statement, values)
+        return transformer.load_row(0, tuple) if result.ntuples else None
+
+    def every(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Every row; as `first`."""
+        result, transformer = self._sent(statement, values)
+        return list(transformer.load_rows(0, result.ntuples, tuple)) if result.ntuples else []
+
+    def _sent(self, statement: Statement, values: Mapping[str, Any]) -> tuple[Any, abc.Transformer]:
         prepared = self._prepared.get(statement)
         if prepared is None:
             prepared = _Prepared(Transformer(self._raw), [PyFormat.AUTO] * len(statement.names))
@@ -97,11 +110,10 @@ class SingleStatements:
             prepared.names[types] = name
         answer = self._raw.pgconn.exec_prepared(name, given, transformer.formats)  # type: ignore[arg-type]  # None is NULL
         result = self._checked(answer)
-        if not result.ntuples:
-            return None
-        transformer.set_pgresult(result, set_loaders=not prepared.loads)
-        prepared.loads = True
-        return transformer.load_row(0, tuple)
+        if result.ntuples:
+            transformer.set_pgresult(result, set_loaders=not prepared.loads)
+            prepared.loads = True
+        return result, transformer
 
     def _checked(self, result: Any) -> Any:
         if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):

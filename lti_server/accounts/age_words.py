@@ -23,6 +23,7 @@ from lti_server.privacy.contracts import Policies, in_force
 from lti_server.privacy.districts import District
 from lti_server.privacy.journal import Journal, JournalEntry, JournalKind
 from lti_server.privacy.model import Origin
+from lti_server.statements import Statement as Sql
 
 LONGEST_SCHOOL = 255
 
@@ -59,9 +60,11 @@ class AgeWords:
 
     def asks(self, district_id: DistrictId, person_id: PersonId) -> bool:
         """Whether to ask somebody: a pupil of whom nobody says an age, where the contract lets them be asked."""
-        with self._database.tenant(district_id) as connection:
-            found = self._pupil(connection, self._district(connection), person_id)
-            return found is not None and self._takes(connection, Origin.STUDENT) and self._silent(connection, found)
+        values = {"district": district_id, "person": person_id, "now": self._clock.now()}
+        silent, contract_id = self._database.once(_SILENT, values) or (False, None)
+        if not silent or contract_id is None:
+            return False
+        return Origin.STUDENT in self._policies.read(self._database, district_id, contract_id).age_from
 
     def say(self, district_id: DistrictId, person_id: PersonId, years: str) -> None:
         """Keep one's own word. It is final: somebody who saw what an answer opens must not answer again (16 CFR 312).
@@ -208,3 +211,4 @@ def hold_everybody(connection: Connection, district: District, today: date, most
 
 
 _ALONE = sa.text("SELECT FROM person WHERE id = :person FOR UPDATE")
+_SILENT = Sql("SELECT * FROM silent_pupil(:district, :person, :now)")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from lti_server.accounts import store as people
+from lti_server.accounts.connected import Connected
 from lti_server.accounts.model import Kind, Subject
 from lti_server.accounts.person_sessions import provider_session_hash
-from lti_server.accounts.provider_connections import Connected
 from lti_server.privacy import own_terms
 from lti_server.privacy.districts import District
 from lti_server.privacy.model import Origin

@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy.engine import Connection
 
 from lti_server.accounts.adult_providers import contract_lets
+from lti_server.accounts.connected import Connected
 from lti_server.accounts.connection_form import offered
-from lti_server.accounts.provider_connections import Connected, Opening, ProviderConnections
+from lti_server.accounts.provider_connections import Opening, ProviderConnections
 from lti_server.db import Database
 from lti_server.errors import InvalidInput, NotFound
 from lti_server.ids import Clock, DistrictId, GrantId

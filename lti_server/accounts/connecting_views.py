@@ -12,12 +12,12 @@ from flask_babel import gettext as _
 
 from lti_server.accounts import connection_form
 from lti_server.accounts.check_words import told
+from lti_server.accounts.connected import Connected
 from lti_server.accounts.connecting import Connecting, WhyNot
 from lti_server.accounts.connection_checks import Checked, ConnectionChecks
 from lti_server.accounts.connection_form import Fault, Filled
 from lti_server.accounts.invitations import StaffSession
 from lti_server.accounts.permissions import Permission
-from lti_server.accounts.provider_connections import Connected
 from lti_server.errors import InvalidInput, NotFound
 from lti_server.ids import DistrictId, GrantId, new_id
 from lti_server.privacy.grant_states import Use

@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 
 from lti_server.accounts import store as people
 from lti_server.accounts.adult_providers import lets_in
+from lti_server.accounts.connected import Connected
 from lti_server.accounts.model import Subject
-from lti_server.accounts.provider_connections import Connected, ProviderConnections
+from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.db import Database
 from lti_server.privacy import own_terms
 from lti_server.privacy.districts import District

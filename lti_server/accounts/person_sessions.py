@@ -14,6 +14,7 @@ from lti_server.accounts.withdrawal import close_sessions
 from lti_server.db import Database, Door, enter_by, open_door
 from lti_server.ids import Clock, DistrictId, GrantId, IdentityId, PersonId, SessionId, new_id
 from lti_server.privacy.crypto import DistrictKeys, new_token, token_hash
+from lti_server.statements import Statement
 
 # A lesson's afternoon, and a shared computer that nobody has touched for an hour.
 SESSION_LIFE = timedelta(hours=12)
@@ -94,20 +95,18 @@ class PersonSessions:
         if not cookie:
             return None
         now = self._clock.now()
-        with self._database.anyone() as connection:
-            if enter_by(connection, Door.SESSION, token_hash(cookie)) is None:
-                return None
-            values = {"cookie": token_hash(cookie), "now": now, "idle": now - IDLE_LIFE}
-            row = connection.execute(_READ, values).one_or_none()
-            if row is None:
-                return None
-            if now - row.last_seen_at >= SEEN_EVERY:
-                connection.execute(_SEEN, {"id": row.id, "now": now})
+        values = {"cookie": token_hash(cookie), "now": now, "idle": now - IDLE_LIFE}
+        row = self._database.once(_READ, values)
+        if row is None:
+            return None
+        found, district_id, person_id, identity_id, grant_id, epoch, role, locale, created, expires, seen, by = row
+        if now - seen >= SEEN_EVERY:
+            with self._database.tenant(DistrictId(district_id)) as connection:
+                connection.execute(_SEEN, {"id": found, "now": now})
         return PersonSession(
-            id=SessionId(row.id), district_id=DistrictId(row.district_id), person_id=PersonId(row.person_id),
-            identity_id=IdentityId(row.identity_id), grant_id=GrantId(row.grant_id), provider=row.provider,
-            role=row.role, epoch=row.grant_epoch, locale=row.locale or "", created_at=row.created_at,
-            expires_at=row.expires_at,
+            id=SessionId(found), district_id=DistrictId(district_id), person_id=PersonId(person_id),
+            identity_id=IdentityId(identity_id), grant_id=GrantId(grant_id), provider=by, role=role, epoch=epoch,
+            locale=locale or "", created_at=created, expires_at=expires,
         )  # fmt: skip
 
     def end(self, cookie: str) -> None:
@@ -135,17 +134,7 @@ _OPEN = sa.text(
     " VALUES (:id, :district, :person, :identity, :role, :grant, :epoch, :locale, :cookie, :now, :now, :until,"
     " :at_provider)"
 )
-_READ = sa.text(
-    """
-SELECT s.id, s.district_id, s.person_id, s.identity_id, s.grant_id, s.grant_epoch, s.role, s.locale, s.created_at,
-  s.expires_at, s.last_seen_at, i.provider
-FROM session s JOIN grants g ON g.id = s.grant_id JOIN identity i ON i.id = s.identity_id
-JOIN person p ON p.id = s.person_id
-WHERE s.cookie_hash = :cookie AND s.ended_at IS NULL AND s.expires_at > :now AND s.last_seen_at > :idle
-  AND g.state = 'active' AND g.epoch = s.grant_epoch AND 'signin' = ANY (g.uses)
-  AND s.lesson_id IS NULL AND i.ended_at IS NULL AND p.wrapped_key IS NOT NULL
-"""
-)
+_READ = Statement("SELECT * FROM person_session_read(:cookie, :now, :idle)")
 _END_BY = sa.text(
     "UPDATE session SET ended_at = :at, ticket_expires_at = least(session.ticket_expires_at, :at)"
     " FROM identity i, person p WHERE i.id = session.identity_id AND i.provider = ANY (:providers)"

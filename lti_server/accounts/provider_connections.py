@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from sqlalchemy.engine import Connection
 from lti_server.accounts.adult_providers import contract_lets
 from lti_server.accounts.applications import in_force as application_in_force
 from lti_server.accounts.applications import is_own
+from lti_server.accounts.connected import PURPOSE, Connected, FindConnections, configuration
+from lti_server.accounts.connected import application as opened_application
 from lti_server.accounts.tables import provider_application
 from lti_server.db import Database, Door, close_door, enter_by, open_door
 from lti_server.errors import Conflict, ContractForbids, InvalidInput, NoContract, NotFound
@@ -28,25 +30,11 @@ from lti_server.privacy.rewrap import Wrapped
 from lti_server.providers.connector import Connector
 from lti_server.providers.manifest import Capability, Manifest
 
-PURPOSE = "provider_application"
 WRAPPED = Wrapped(
     table=provider_application, column="wrapped", purpose=PURPOSE, place=lambda row: row.provider.encode(),
     by_district=False,
 )  # fmt: skip
 BY_CONFIGURATION = frozenset({Capability.LOGIN, Capability.ROSTER, Capability.GRADES})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connected:
-    """One connection as it stands. `tenant` is None where its provider has none, or the connection is for all."""
-
-    id: UUID
-    district_id: DistrictId
-    grant_id: GrantId
-    provider: str
-    tenant: str | None
-    config: Mapping[str, object] = field(repr=False)
-    own_application: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +51,6 @@ class Opening:
 
 
 AS_EVER = Opening()
-
-
-class Paused(NotFound):
-    """A connection for signing in that is suspended: it is there, and lets nobody in for now."""
-
-    def __init__(self, district_id: DistrictId) -> None:
-        super().__init__("Signing in by this connection is paused.")
-        self.district_id = district_id
 
 
 class ProviderConnections:
@@ -96,6 +76,7 @@ class ProviderConnections:
         self._manifest = manifest
         self._policies = policies
         self._clock = clock
+        self._find = FindConnections(database, ring, manifest)
 
     def application(self, provider: str, config: Mapping[str, object], *, by: str) -> None:
         """Keep the operator's own application at a provider: districts connect their tenant of it.
@@ -221,7 +202,7 @@ class ProviderConnections:
         Raises:
             NotFound: there is none.
         """
-        return self._by(Door.CONNECTION, self._doors().of(Door.CONNECTION, str(connection_id)))
+        return self._find.one(Door.CONNECTION, self._doors().of(Door.CONNECTION, str(connection_id)))
 
     def of_tenant(self, provider: str, tenant: str) -> Connected:
         """The live connection of a provider's tenant.
@@ -229,7 +210,7 @@ class ProviderConnections:
         Raises:
             NotFound: no district has connected it. Paused: one has, and has suspended it.
         """
-        return self._by(Door.TENANT, self._doors().of(Door.TENANT, provider, tenant))
+        return self._find.one(Door.TENANT, self._doors().of(Door.TENANT, provider, tenant))
 
     def of_grant(self, connection: Connection, grant_id: GrantId) -> Connected | None:
         """The connection of a grant of the entered district, a suspended one too; None where it is none, or over."""
@@ -238,12 +219,7 @@ class ProviderConnections:
 
     def of_district(self, slug: str, provider: str) -> list[Connected]:
         """The live connections of a district to one provider, oldest first; none for a district that is not here."""
-        with self._database.anyone() as connection:
-            found = enter_by(connection, Door.DISTRICT, self._doors().of(Door.DISTRICT, slug.strip().lower()))
-            if found is None:
-                return []
-            rows = connection.execute(_EVERY, {"provider": provider}).all()
-            return [self._read(connection, row) for row in rows]
+        return self._find.of_district(self._doors().of(Door.DISTRICT, slug.strip().lower()), provider)
 
     def providers_of(self, slug: str) -> list[str]:
         """The providers by which a district's people sign in now, by name."""
@@ -261,16 +237,6 @@ class ProviderConnections:
             return None
         return found
 
-    def _by(self, door: Door, key: bytes) -> Connected:
-        with self._database.anyone() as connection:
-            found = enter_by(connection, door, key)
-            row = None if found is None else connection.execute(_ONE, {"id": found.target_id}).one_or_none()
-            if row is not None:
-                return self._read(connection, row)
-            if found is not None and connection.execute(_PAUSED, {"id": found.target_id}).first() is not None:
-                raise Paused(found.district_id)
-            raise NotFound("No district has connected this.")
-
     def _read(self, connection: Connection, row: sa.Row[Any]) -> Connected:
         district = self._district(connection)
         own, manifest = _opened(district, row), self._manifest(row.provider)
@@ -283,10 +249,7 @@ class ProviderConnections:
     def _application(self, provider: str) -> dict[str, object]:
         with self._database.anyone() as connection:
             wrapped = connection.execute(_APPLICATION, {"provider": provider}).scalar_one_or_none()
-        if wrapped is None:
-            return {}
-        found: dict[str, object] = json.loads(self._ring.unwrap(PURPOSE, provider.encode(), bytes(wrapped)))
-        return found
+        return opened_application(self._ring, provider, wrapped)
 
     def connectable(self, provider: str) -> Manifest:
         """What a plugin says of itself that is connected by a configuration.
@@ -338,9 +301,7 @@ def _of_grant(connection: Connection, grant_id: GrantId) -> sa.Row[Any]:
 
 
 def _opened(district: District, row: sa.Row[Any]) -> dict[str, object]:
-    """The configuration that the district brought itself."""
-    own: dict[str, object] = json.loads(district.keys.open("provider_connection", "sealed", row.id, bytes(row.sealed)))
-    return own
+    return configuration(district, row.id, bytes(row.sealed))
 
 
 def forget(connection: Connection, grant_id: GrantId, at: Any) -> int:
@@ -371,16 +332,6 @@ _TENANTS = sa.text(
     "SELECT c.provider, c.tenant, c.grant_id, g.state FROM provider_connection c JOIN grants g ON g.id = c.grant_id"
     " WHERE c.ended_at IS NULL AND c.tenant IS NOT NULL ORDER BY c.provider, c.tenant"
 )
-_STANDING = """
-SELECT c.id, c.grant_id, c.provider, c.tenant, c.sealed FROM provider_connection c JOIN grants g ON g.id = c.grant_id
-WHERE c.ended_at IS NULL AND g.state = 'active' AND 'signin' = ANY (g.uses)
-"""
-_PAUSED = sa.text(
-    "SELECT 1 FROM provider_connection c JOIN grants g ON g.id = c.grant_id"
-    " WHERE c.id = :id AND c.ended_at IS NULL AND g.state = 'suspended' AND 'signin' = ANY (g.uses)"
-)
-_ONE = sa.text(_STANDING + "AND c.id = :id")
-_EVERY = sa.text(_STANDING + "AND c.provider = :provider ORDER BY c.connected_at, c.id")
 _OF_GRANT = sa.text(
     "SELECT id, grant_id, provider, tenant, sealed FROM provider_connection WHERE grant_id = :grant"
     " AND ended_at IS NULL"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lti_server.accounts.arrivals import has_keys
-from lti_server.accounts.provider_connections import Connected, Paused, ProviderConnections
+from lti_server.accounts.connected import Connected, Paused
+from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.accounts.sign_in_reasons import refused
 from lti_server.accounts.sign_in_states import IssuedSignIn, SignInState, SignInStates
 from lti_server.errors import InvalidInput, NotFound, ProviderFailed, ProviderLimitsUs, ProviderRejectedUs
@@ -90,11 +91,12 @@ class Proving:
         Raises:
             SignInRefused: with a reason of docs/reference/sign-in-refusals.md.
         """
-        identity = self._exchange(state, params)
-        return self._of(state, identity), identity
+        begun = self._begun(state)
+        identity = self._exchange(state, begun, params)
+        return self._of(state, begun, identity), identity
 
-    def _exchange(self, state: SignInState, params: Mapping[str, str]) -> SourceIdentity:
-        config = self._config(state)
+    def _exchange(self, state: SignInState, begun: Connected | None, params: Mapping[str, str]) -> SourceIdentity:
+        config = self._config(state, begun)
         login = self._connector.login(state.provider, config)
         callback = Callback(
             redirect_uri=self._redirect_uri(state.provider), params=params, nonce=state.nonce,
@@ -113,8 +115,7 @@ class Proving:
             raise refused("provider-failed")
         return found
 
-    def _config(self, state: SignInState) -> Mapping[str, object]:
-        begun = self._begun(state)
+    def _config(self, state: SignInState, begun: Connected | None) -> Mapping[str, object]:
         if begun is not None:
             return begun.config
         config = self._connections.application_of(state.provider)
@@ -122,12 +123,12 @@ class Proving:
             raise refused("withdrawn")
         return config
 
-    def _of(self, state: SignInState, identity: SourceIdentity) -> Connected:
+    def _of(self, state: SignInState, begun: Connected | None, identity: SourceIdentity) -> Connected:
         """The connection of the identity's tenant: what a browser asked for before decides nothing (ADR 13).
 
-        What a district's own application says of tenants counts in that district alone.
+        What a district's own application says of tenants counts in that district alone. That the connection by which
+        a sign-in began stands at the end, too, the transaction that lets somebody in sees for itself.
         """
-        begun = self._begun(state)
         if begun is not None and begun.own_application and identity.tenant == (begun.tenant or ""):
             return begun
         if identity.tenant:

@@ -13,12 +13,13 @@ from lti_server.accounts import ages, kept_tokens, last_use
 from lti_server.accounts import store as people
 from lti_server.accounts.adult_providers import contract_lets, lets_in
 from lti_server.accounts.arrivals import Arrival
+from lti_server.accounts.connected import Connected
 from lti_server.accounts.intake import Intake
 from lti_server.accounts.model import Kept, Kind, Known
 from lti_server.accounts.newcomers import CHOSEN, Answers, Newcomer, agreed_to, registers
 from lti_server.accounts.person_sessions import Opened, open_session
 from lti_server.accounts.person_signals import held
-from lti_server.accounts.provider_connections import Connected, ProviderConnections
+from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.accounts.proving import Proving
 from lti_server.accounts.shared_id import SamePerson
 from lti_server.accounts.sign_in_reasons import refused

@@ -15,8 +15,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.accounts.connected import Connected
 from lti_server.accounts.connecting import Connecting
-from lti_server.accounts.provider_connections import Connected, Opening, ProviderConnections
+from lti_server.accounts.provider_connections import Opening, ProviderConnections
 from lti_server.accounts.tables import tenant_claim
 from lti_server.accounts.waiting_tenants import LONGEST_TENANT, WaitingTenants
 from lti_server.db import Database

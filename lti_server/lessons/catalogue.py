@@ -106,8 +106,7 @@ def stored_in(database: Database) -> Stored:
     """Reads the added lessons, in a transaction of its own."""
 
     def read() -> list[Lesson]:
-        with database.anyone() as connection:
-            return [schemas.from_document(one) for one in store.definitions(connection)]
+        return [schemas.from_document(one) for one in store.definitions(database)]
 
     return read
 

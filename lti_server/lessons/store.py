@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.engine import Connection
 
+from lti_server.db import Database
 from lti_server.lessons.tables import lesson
+from lti_server.statements import Statement
 
 
 def keep(connection: Connection, definitions: Mapping[str, Mapping[str, Any]], at: datetime) -> None:
@@ -25,7 +26,9 @@ def keep(connection: Connection, definitions: Mapping[str, Mapping[str, Any]], a
     connection.execute(statement, rows)
 
 
-def definitions(connection: Connection) -> list[Mapping[str, Any]]:
+def definitions(database: Database) -> list[Mapping[str, Any]]:
     """Every definition, in the order in which they were added."""
-    rows = connection.execute(sa.select(lesson.c.definition).order_by(lesson.c.added_at, lesson.c.id))
-    return [row.definition for row in rows]
+    return [found for (found,) in database.once_every(_DEFINITIONS, {})]
+
+
+_DEFINITIONS = Statement("SELECT definition FROM lesson ORDER BY added_at, id")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from lti_server.db import Database
 from lti_server.errors import InvalidInput, NoContract
 from lti_server.ids import ContractId, DistrictId, new_id
 from lti_server.privacy import contract_file
@@ -193,6 +194,14 @@ class Policies:
 
     def __init__(self) -> None:
         self._known: dict[ContractId, Policy] = {}
+
+    def read(self, database: Database, district_id: DistrictId, contract_id: ContractId) -> Policy:
+        """As `of`, without a transaction at hand."""
+        found = self._known.get(contract_id)
+        if found is None:
+            with database.tenant(district_id) as connection:
+                found = self.of(connection, contract_id)
+        return found
 
     def of(self, connection: Connection, contract_id: ContractId) -> Policy:
         """The policy of one version.

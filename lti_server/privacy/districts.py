@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import sqlalchemy as sa
@@ -17,6 +19,7 @@ from lti_server.privacy import crypto
 from lti_server.privacy.crypto import DistrictKeys, KeyRing
 from lti_server.privacy.tables import district as table
 from lti_server.privacy.tables import instance_key
+from lti_server.statements import Statement
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 LOCALES = ("en", "fr")
@@ -120,13 +123,18 @@ def current(connection: Connection, ring: KeyRing) -> District:
     Raises:
         NotFound: none is entered, or it is gone.
     """
-    row = connection.execute(sa.select(table)).one_or_none()
+    row = _CURRENT.one(connection, {})
     if row is None:
         raise NotFound("There is no such district. `lti-server district list` shows those there are.")
-    district_id = DistrictId(row.id)
+    return read(ring, row)
+
+
+def read(ring: KeyRing, columns: Sequence[Any]) -> District:
+    """A district from its row, in the order of `COLUMNS`."""
+    district_id, slug, name, timezone, country, locale, data_key, pepper = columns
     return District(
-        id=district_id, slug=row.slug, name=row.name, timezone=row.timezone, country=row.country,
-        locale=row.locale, keys=crypto.opened(ring, district_id, row.data_key, row.pepper),
+        id=DistrictId(district_id), slug=slug, name=name, timezone=timezone, country=country, locale=locale,
+        keys=crypto.opened(ring, DistrictId(district_id), data_key, pepper),
     )  # fmt: skip
 
 
@@ -153,3 +161,7 @@ def every(database: Database, ring: KeyRing) -> list[District]:
         with database.tenant(DistrictId(district_id)) as connection:
             found.append(current(connection, ring))
     return found
+
+
+COLUMNS = "id, slug, name, timezone, country, locale, data_key, pepper"
+_CURRENT = Statement(f"SELECT {COLUMNS} FROM district")  # noqa: S608 - names of columns

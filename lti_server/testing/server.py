@@ -20,11 +20,12 @@ from werkzeug.test import TestResponse
 
 from lti_server.accounts.arrivals import has_keys
 from lti_server.accounts.browser_states import BrowserStates
+from lti_server.accounts.connected import Connected
 from lti_server.accounts.intake import ContractIntake
 from lti_server.accounts.model import Kind
 from lti_server.accounts.newcomers import Answers
 from lti_server.accounts.person_sessions import Opened, PersonSession, PersonSessions
-from lti_server.accounts.provider_connections import Connected, ProviderConnections
+from lti_server.accounts.provider_connections import ProviderConnections
 from lti_server.accounts.proving import Proving
 from lti_server.accounts.sign_in import SignedIn, SignIn
 from lti_server.accounts.sign_in_states import SignInState, SignInStates

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from lti_server.db import Database
 from lti_server.statements import SingleStatements, Statement
@@ -91,3 +92,60 @@ def test_names_of_what_is_prepared_never_meet(database: Database) -> None:
                         single.first(statement, {"v": value})
                 else:
                     assert single.first(statement, {"v": value}) == (name, None if value is None else int(value))
+
+
+def test_within_a_transaction_of_sqlalchemy_they_are_committed_and_rolled_back_with_it(database: Database) -> None:
+    put, count = Statement("INSERT INTO kept VALUES (:number)"), Statement("SELECT count(*) FROM kept")
+    with database.anyone() as connection:
+        connection.execute(sa.text("CREATE TABLE kept (value integer)"))
+        put.run(connection, {"number": 1})
+
+    def spoiled() -> None:
+        with database.anyone() as connection:
+            put.run(connection, {"number": 2})  # the first of its transaction
+            connection.execute(sa.text("INSERT INTO kept VALUES (3)"))
+            assert count.one(connection, {}) == (3,)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        spoiled()
+    assert database.once(count, {}) == (1,)
+
+
+def test_a_statement_that_fails_ends_the_transaction_around_it_and_not_the_connection(database: Database) -> None:
+    divide = Statement("SELECT 1 / :number::int")
+    pids = set()
+
+    def spoiled() -> None:
+        with database.anyone() as connection:
+            pids.add(BACKEND.one(connection, {"number": 1}))
+            divide.run(connection, {"number": 0})
+
+    for _ in range(3):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            spoiled()
+        with database.anyone() as connection:
+            pids.add(BACKEND.one(connection, {"number": 1}))
+            assert divide.one(connection, {"number": 1}) == (1,)
+    assert len(pids) == 1
+
+
+def test_every_row_comes_in_its_order(database: Database) -> None:
+    some = Statement("SELECT n, n::text AS said FROM generate_series(1, :most::int) AS of(n) ORDER BY n DESC")
+    wanted = [[], [(3, "3"), (2, "2"), (1, "1")], [(1, "1")]]
+    assert [database.once_every(some, {"most": most}) for most in (0, 3, 1)] == wanted
+    with database.anyone() as connection:
+        assert [some.every(connection, {"most": most}) for most in (0, 3, 1)] == wanted
+
+
+def test_where_the_server_ended_a_connection_of_the_pool_the_next_transaction_has_a_new_one(database: Database) -> None:
+    with database.anyone() as connection:
+        (pid, _) = BACKEND.one(connection, {"number": 1}) or (0, 0)
+    with psycopg.connect(database.url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    with pytest.raises((psycopg.OperationalError, sa.exc.OperationalError)), database.anyone() as connection:
+        BACKEND.one(connection, {"number": 2})
+    with database.anyone() as connection:
+        found = BACKEND.one(connection, {"number": 3})
+    assert found is not None
+    assert found[0] != pid

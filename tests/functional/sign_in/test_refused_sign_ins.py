@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from lti_server_oidc import OpenIdConnect
 from werkzeug.test import TestResponse
 
-from lti_server.accounts.provider_connections import Connected
+from lti_server.accounts.connected import Connected
 from lti_server.accounts.proving import Proving
 from lti_server.app import House
 from lti_server.errors import Conflict, ContractForbids, InvalidInput, NoContract

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from lti_server.accounts.arrivals import Arrival
+from lti_server.accounts.connected import Connected
 from lti_server.accounts.model import Kind
-from lti_server.accounts.provider_connections import Connected
 from lti_server.ids import DistrictId, GrantId
 from lti_server.privacy.crypto import DistrictKeys
 from lti_server.privacy.districts import District
