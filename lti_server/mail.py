@@ -183,15 +183,17 @@ def delivered(smtp_url: str, mail_from: str, message: Message, *, at: datetime, 
     mail["Message-ID"] = make_msgid(message_id, domain=mail_from.rpartition("@")[2] or "localhost")
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(message.text)
+    taken = True
     try:
         with connected(smtp_url) as server:
             server.send_message(mail)
     except (smtplib.SMTPException, OSError) as error:
         if not _is_final(error):
             raise ProviderFailed("The mail server did not take a message; it is tried again.") from None
+        taken = False
+    if not taken:  # said outside the handler: whatever goes wrong with the log would show what is being handled
         structlog.get_logger("lti_server.mail").error("mail was refused", message=message_id)
-        return False
-    return True
+    return taken
 
 
 def connected(smtp_url: str) -> smtplib.SMTP:

@@ -71,6 +71,8 @@ def init_logs(level: str) -> None:
             ],
         )
     )
+    # A log that cannot be written would show on standard error what was about to be logged, and what was being handled.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,11 +11,12 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from lti_server.app import House
 from lti_server.errors import ConfigurationError, InvalidInput, ProviderFailed
 from lti_server.ids import DistrictId
-from lti_server.mail import Message, connected, mail_message
+from lti_server.mail import Message, connected, delivered, mail_message
 from tests import world
 from tests.clock import FakeClock
 from tests.peers import smtp
@@ -106,6 +108,28 @@ def test_an_address_that_is_refused_for_good_is_not_tried_again(
         house.send_mail()("", str(message_id))
     assert _row(house, message_id) == ("failed", None)
     assert "office" not in caplog.text
+
+
+def test_a_refused_address_is_not_shown_where_the_log_cannot_be_written(
+    house: House, peer: MailServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    closed = io.StringIO()
+    closed.close()
+    broken = logging.StreamHandler(closed)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    logging.getLogger("lti_server.mail").addHandler(broken)
+    configured = structlog.get_config()
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
+    peer.refusal = "550 no such address"
+    try:
+        message = Message(to="canary-31f0@example.org", subject="s", text="t")
+        assert not delivered(peer.url, "here@here.example", message, at=house.clock.now(), message_id="1")
+    finally:
+        logging.getLogger("lti_server.mail").removeHandler(broken)
+        structlog.configure(**configured)
+    told = capfd.readouterr()
+    assert "Logging error" in told.err
+    assert "canary-31f0" not in told.out + told.err
 
 
 def test_a_server_that_is_busy_or_away_gets_it_later(house: House, peer: MailServer) -> None:
